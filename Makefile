@@ -129,8 +129,8 @@ deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECT
 	done; done
 
 deb-test: all ## the packages in real roots of Debian: installed, upgraded, removed, purged, and running there
-	@tools/bootstrap build deb
-	@tools/deb-test $(RELEASES)
+	@tools/bootstrap build deb $(filter arm64,$(ARCHITECTURES))
+	@ARCHITECTURES="$(ARCHITECTURES)" tools/deb-test $(RELEASES)
 
 tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package
 	@tools/bootstrap build deb

@@ -92,9 +92,35 @@ build_root() {
         make_build_root "$folder" "$1" "$2" && echo "$folder/root"
 }
 
+# run_programs_of ARCHITECTURE: has this machine's kernel give programs of it to qemu-user, by the line that
+# Debian's package of that has for systemd, which may not be there. What was done to the machine is undone by
+# run_programs_no_more.
+run_programs_of() {
+    local name
+    case $1 in
+    arm64) name=qemu-aarch64 ;;
+    *) return ;;
+    esac
+    [ "$(dpkg --print-architecture)" != "$1" ] || return 0
+    if [ ! -e "$binfmt/register" ]; then
+        mount -t binfmt_misc binfmt_misc "$binfmt" || return
+        undo="umount $binfmt"
+    fi
+    if [ ! -e "$binfmt/$name" ]; then
+        cat "/usr/lib/binfmt.d/$name.conf" >"$binfmt/register" || return
+        undo="echo -1 >$binfmt/$name; ${undo-}"
+    fi
+}
+binfmt=/proc/sys/fs/binfmt_misc
+
+run_programs_no_more() {
+    eval "${undo-}"
+    undo=
+}
+
 make_plain_root() {
-    local folder=$1 release=$2 package=$3
-    make_root "$folder" "$release" amd64 apt || return
+    local folder=$1 release=$2 architecture=$3 package=$4
+    make_root "$folder" "$release" "$architecture" apt || return
     cp "$package" "$folder/root/package.deb"
     in_root "$folder/root" sh -c 'apt-get -q update -o Acquire::Languages=none &&
         apt-get -q -y --no-install-recommends --download-only install /package.deb' || return
@@ -104,6 +130,9 @@ make_plain_root() {
 # plain_root RELEASE PACKAGE: prints where a root of that release is that has no more than each Debian has, and
 # beside it what PACKAGE depends on, not yet installed, so that PACKAGE can be without a network.
 plain_root() {
-    install_once "build/debian/plain-$1" "$(declare -f make_root make_plain_root; dpkg-deb --field "$2" Depends)" \
-        make_plain_root "build/debian/plain-$1" "$1" "$2" && echo "build/debian/plain-$1/root"
+    local architecture folder
+    architecture=$(dpkg-deb --field "$2" Architecture)
+    folder=build/debian/plain-$1-$architecture
+    install_once "$folder" "$(declare -f make_root make_plain_root; dpkg-deb --field "$2" Depends)" \
+        make_plain_root "$folder" "$1" "$architecture" "$2" && echo "$folder/root"
 }
