@@ -344,7 +344,8 @@ static void a_level_has_days_of_its_own(void **state)
 
     level_has(e, "debug:3");
     world.of_level = 10;
-    step_now(e);
+    for (int i = 0; i < 1000 && world.of_level; i++) /* a step may end before it did anything */
+        step_now(e);
     assert_int_equal(world.of_level, 0);
     assert_true(world.erased_from_us == TIMESTAMP_MIN_US); /* nobody knows what was done before */
     assert_in_range(world.erased_to_us, T0 - 3 * DAY - EXPIRY_LEVEL_MOVES_S * INT64_C(1000000),
