@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test tarball compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test arm64-test tarball compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -132,6 +132,11 @@ deb-test: all ## the packages in real roots of Debian: installed, upgraded, remo
 	@tools/bootstrap build deb $(filter arm64,$(ARCHITECTURES))
 	@ARCHITECTURES="$(ARCHITECTURES)" tools/deb-test $(RELEASES)
 
+RELEASE ?= trixie
+arm64-test: all ## the unit tests, built across for arm64 and run by qemu-user (RELEASE=bookworm, FILES="base/test_utf8" for some)
+	@tools/bootstrap build deb
+	@tools/arm64-test $(RELEASE) $(FILES)
+
 tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package
 	@tools/bootstrap build deb
 	@tools/tarball
@@ -144,4 +149,4 @@ clean: ## removes everything that was built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

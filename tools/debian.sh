@@ -92,6 +92,38 @@ build_root() {
         make_build_root "$folder" "$1" "$2" && echo "$folder/root"
 }
 
+# build_across ROOT NAME ARCHITECTURE OPTION...: builds ROOT/NAME/build, for that architecture, of tracked files as
+# they are here, by Meson's options. Of libraries in ROOT/NAME/lib those are taken.
+build_across() {
+    local root=$1 place=$1/$2
+    rm -rf "$place/logmill"
+    mkdir -p "$place/logmill/prebuilt"
+    git ls-files -co --exclude-standard -z | tar c --null --files-from=- | tar x -C "$place/logmill"
+    cp -p build/src/web/web_assets.c "$place/logmill/prebuilt"
+    # shellcheck disable=SC2016 # the inner shell's
+    in_root "$root" sh -c '
+        cd "/$1/logmill" && meson env2mfile --cross --debarch "$2" -o ../cross >/dev/null 2>&1 || exit
+        export PKG_CONFIG_PATH="/$1/lib/pkgconfig:/newer/lib/pkgconfig"
+        shift 2
+        exec tools/build ../build --cross-file=../cross "$@"' sh "${@:2}"
+}
+
+make_test_root() {
+    local folder=$1 build=$2
+    cp -a "$build" "$folder/root"
+    in_root "$folder/root" sh -c 'apt-get -q update -o Acquire::Languages=none &&
+        apt-get -q -y --no-install-recommends install openssl pgbouncer postgresql qemu-user redis-server zstd'
+}
+
+# test_root RELEASE ARCHITECTURE: prints where a copy of that root is that has what unit tests of another
+# architecture need to run.
+test_root() {
+    local build
+    build=$(build_root "$1" "$2")
+    install_once "build/debian/test-$1-$2" "$(declare -f make_test_root; cat "${build%/root}/complete")" \
+        make_test_root "build/debian/test-$1-$2" "$build" && echo "build/debian/test-$1-$2/root"
+}
+
 # run_programs_of ARCHITECTURE: has this machine's kernel give programs of it to qemu-user, by the line that
 # Debian's package of that has for systemd, which may not be there. What was done to the machine is undone by
 # run_programs_no_more.
