@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test arm64-test tarball compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test arm64-test fresh-test tarball compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -136,6 +136,10 @@ RELEASE ?= trixie
 arm64-test: all ## the unit tests, built across for arm64 and run by qemu-user (RELEASE=bookworm, FILES="base/test_utf8" for some)
 	@tools/bootstrap build deb
 	@tools/arm64-test $(RELEASE) $(FILES)
+
+fresh-test: ## `make run` and `make test` of the last commit in roots of Debian that have make and git alone (RELEASES=trixie)
+	@tools/bootstrap deb
+	@tools/fresh-test $(RELEASES)
 
 tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package
 	@tools/bootstrap build deb
