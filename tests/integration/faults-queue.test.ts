@@ -212,6 +212,35 @@ scenario('every message is in the queue twice: each log is stored once', async (
 });
 
 scenario(
+    'what is damaged on its way to SQS is not answered 201, and on its way back it is not stored: it comes again whole',
+    async (lab) => {
+        const damaged = { sends: 0, messages: 0 };
+        const { api, site, load } = await underLoad(lab, async ({ proxy, worker }) => {
+            let turn = 0;
+            proxy.amend = (action, answer: { MD5OfMessageBody?: string; Messages?: { Body: string }[] }) => {
+                const isTurn = ++turn % 3 === 0;
+                if (isTurn && action === 'SendMessage') {
+                    damaged.sends++;
+                    answer.MD5OfMessageBody = '0'.repeat(32);
+                } else if (isTurn && action === 'ReceiveMessage') {
+                    for (const message of answer.Messages ?? []) {
+                        damaged.messages++;
+                        message.Body = message.Body.replaceAll('"message":"', '"message":"damaged ');
+                    }
+                }
+            };
+            await eventually('damage', async () => damaged.sends > 5 && damaged.messages > 5);
+            proxy.amend = () => {};
+            await eventually('a word of it', async () => worker.stderr.includes('a message came damaged from SQS'));
+        });
+        assert.ok(load.answers(503) > 0, 'no send was told as failed');
+        const { logs } = (await get(api, '/logs?query=damaged')).json() as { logs: unknown[] };
+        assert.deepEqual(logs, []);
+        await site.verify(load);
+    },
+);
+
+scenario(
     'acknowledgements are lost, so that every message is delivered again: counted apart, stored once',
     async (lab) => {
         const { site, api, worker, load } = await underLoad(

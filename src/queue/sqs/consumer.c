@@ -21,6 +21,7 @@
 #include "base/monotonic_cond.h"
 #include "base/state.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 #include "queue/sqs/internal.h"
 #include "json/writer.h"
 
@@ -173,7 +174,11 @@ static void cancel_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p)
 
 /* ---- Taking what came ---- */
 
-/* Adds `value` to the delivery. What is no message is passed over. */
+/*
+ * Adds `value` to the delivery. What is no message is passed over; so is what came damaged: it is
+ * there again when its visibility timeout is over, and in the end for people, by the redrive
+ * policy.
+ */
 static void take_message(struct queue_sqs_consumer *c, yyjson_val *value)
 {
     struct slice body = json_text(yyjson_obj_get(value, "Body"));
@@ -185,6 +190,10 @@ static void take_message(struct queue_sqs_consumer *c, yyjson_val *value)
     if (!body.data || id.len == 0 || id.len >= sizeof(r->id) || !handle ||
         c->count == QUEUE_SQS_DELIVERY_MESSAGES)
         return;
+    if (queue_sqs_md5_differs(body, yyjson_obj_get(value, "MD5OfBody"))) {
+        diag(DIAG_WARN, "a message came damaged from SQS", DIAG_STR("message", id.data));
+        return;
+    }
     r->handle = handle;
     r->receives = (unsigned)queue_sqs_number(yyjson_obj_get(attributes, "ApproximateReceiveCount"));
     memcpy(r->id, id.data, id.len);

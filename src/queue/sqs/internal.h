@@ -5,6 +5,7 @@
  *   request.c    one request and its answer; a queue's attributes
  *   send.c       sending
  *   consumer.c   receiving and settling
+ *   digest.c     whether a message is what SQS says it is
  *   batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
  *   heartbeat.c  the threads that keep messages invisible while they are worked on
  *   letters.c    the dead-letter queue, for people
@@ -191,6 +192,12 @@ void queue_sqs_attributes_release(struct queue_sqs_attributes *a);
 
 /* A number that JSON has as such or as text; 0 if there is none. */
 uint64_t queue_sqs_number(yyjson_val *value);
+
+/* ---- digest.c ---- */
+
+/* True if `told`, an MD5 in hexadecimal digits, is another's than `text`'s; false if none is told.
+ */
+bool queue_sqs_md5_differs(struct slice text, yyjson_val *told);
 
 /* ---- The other parts ---- */
 
