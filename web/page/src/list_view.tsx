@@ -21,7 +21,7 @@ import type { Logs } from './use_logs';
 const OVERSCAN = 20;
 /** Where none of the rows that come into sight were drawn, those around them wait until scrolling rests so long. */
 const REST_MS = 60;
-/** No row is lower, and what stands above them not either: the first drawing has as many as may be in sight, and no more. */
+/** At least so high is a row, and what stands above the list: the first drawing has as many as may be in sight, and no more. */
 const ROW_MIN = 24;
 const ABOVE_MIN = 100;
 /** The window begins and ends at multiples of it, so that not every step of scrolling makes a new one. */
@@ -82,11 +82,12 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     /** Once the browser has laid out what is drawn, and before it shows it. */
     const resized = useRef(() => {});
     const laidOut = useRef(() => {});
+    /** The timer until scrolling rests. */
     const rest = useRef(0);
     const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil((innerHeight - ABOVE_MIN) / ROW_MIN) }));
 
-    const drawnNow = useRef(seen);
-    drawnNow.current = seen;
+    const seenNow = useRef(seen); // for what looks after this drawing
+    seenNow.current = seen;
     useEffect(() => () => clearTimeout(rest.current), []);
 
     decide(list, list.top);
@@ -126,7 +127,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const { heights } = layout.current;
         scrolled.current = scrollTop;
         const [top, bottom] = [heights.at(scrollTop), heights.at(scrollTop + clientHeight) + 1];
-        const isFar = top >= drawnNow.current.until || bottom <= drawnNow.current.first;
+        const isFar = top >= seenNow.current.until || bottom <= seenNow.current.first;
         const first = isFar ? top : Math.max(0, Math.floor((top - OVERSCAN) / STEP) * STEP);
         const until = isFar ? bottom : Math.ceil((bottom + OVERSCAN) / STEP) * STEP;
         clearTimeout(rest.current);
