@@ -74,6 +74,9 @@ browserTest('those that are new since a time are told from those that were there
     await page.tab.getByLabel('Which patterns').selectOption('1h');
     await page.tab.getByText(/^1 new pattern since/).waitFor();
     await pattern(page, 'disk').waitFor();
+    await page.addressHas('new', '1h');
+    await page.tab.reload();
+    await page.tab.getByText(/^1 new pattern since/).waitFor();
     await page.tab.getByLabel('Which patterns').selectOption('range');
     await page.tab.getByText(/^3 new patterns since/).waitFor();
     assert.equal(await pattern(page, 'once in').count(), 0);

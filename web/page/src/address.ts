@@ -25,6 +25,10 @@ const AHEAD_MS = 2000;
 export const SORTS = ['', 'severity', 'newest', 'rarest'] as const;
 export type Sort = (typeof SORTS)[number];
 
+/** Which patterns: all, or those that are new in the last hour, … of the time shown, or in all of it. */
+export const NEWS = ['', '1h', '24h', '7d', 'range'] as const;
+export type News = (typeof NEWS)[number];
+
 export interface View {
     /** In the query language, all of it; "": every log. */
     query: string;
@@ -48,6 +52,8 @@ export interface View {
     tab: 'logs' | 'patterns';
     /** The order of the patterns; "": most logs first. */
     sort: Sort;
+    /** The new ones alone; "": all. */
+    news: News;
     /** Attributes that have a column, by their paths; null: those that suit the logs. */
     columns: string[] | null;
     /** The histogram is grouped by this field; "": by level. */
@@ -123,6 +129,7 @@ export function parseView(search: string): View {
         back: center ? params.get('back') : null,
         tab: params.get('tab') === 'patterns' ? 'patterns' : 'logs',
         sort: SORTS.find((sort) => sort === params.get('sort')) ?? '',
+        news: NEWS.find((news) => news === params.get('new')) ?? '',
         columns: columns.length > 0 ? columns.filter(Boolean) : null,
         by: params.get('by') ?? '',
         oldest: params.get('order') === 'oldest',
@@ -155,6 +162,7 @@ export function formatView(view: View): string {
     if (view.around && view.back !== null) params.set('back', view.back);
     if (view.tab !== 'logs') params.set('tab', view.tab);
     if (view.sort) params.set('sort', view.sort);
+    if (view.news) params.set('new', view.news);
     view.columns?.forEach((path) => params.append('column', path));
     if (view.columns?.length === 0) params.set('column', '');
     if (view.by) params.set('by', view.by);

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
-import { SORTS, type Sort, type View, filterParams, withTerm } from './address';
+import { NEWS, type News, SORTS, type Sort, type View, filterParams, withTerm } from './address';
 import { barPath, chartOfGroups } from './bars';
 import { serverNow } from './clock';
 import { type Groups, countGroups } from './groups';
@@ -20,13 +20,13 @@ const DAY_MS = 24 * HOUR_MS;
 const LOOK_BACK_MS = 7 * DAY_MS;
 /** A sparkline has so many times fewer bars than the histogram. */
 const SPARK_FACTOR = 3;
-const NEW_SINCE: readonly (readonly [string, string, number])[] = [
-    ['', 'All patterns', 0],
-    ['1h', 'New in the last hour', HOUR_MS],
-    ['24h', 'New in the last 24 hours', DAY_MS],
-    ['7d', 'New in the last 7 days', 7 * DAY_MS],
-    ['range', 'New in the time shown', 0],
-];
+const NEWS_OF: Record<News, { name: string; ms: number }> = {
+    '': { name: 'All patterns', ms: 0 },
+    '1h': { name: 'New in the last hour', ms: HOUR_MS },
+    '24h': { name: 'New in the last 24 hours', ms: DAY_MS },
+    '7d': { name: 'New in the last 7 days', ms: 7 * DAY_MS },
+    range: { name: 'New in the time shown', ms: 0 },
+};
 
 const SORT_NAMES: Record<Sort, string> = { '': 'Most logs', severity: 'Most severe', newest: 'Newest', rarest: 'Rarest' };
 
@@ -92,7 +92,7 @@ function Row({ one, all, spark, view, setView }: { one: Pattern; all: Patterns; 
                 title={`The logs of this pattern. For example: ${cut(visible(one.example), 300)}`}
                 onClick={() => setView({ ...withTerm(view, patternTerm(one.pattern)), tab: 'logs', id: '' })}
             >
-                {isNew(one, all) && <span class="new" title="Not met earlier in the time shown">new</span>}
+                {isNew(one, all) && <span class="new" title="First met in the last quarter of the time shown">new</span>}
                 <Template pattern={one.pattern} />
             </button>
             <span class="pattern-count">
@@ -126,13 +126,12 @@ function Row({ one, all, spark, view, setView }: { one: Pattern; all: Patterns; 
 
 export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     const [since, until] = [stats.answer?.since ?? '', stats.answer?.until ?? ''];
-    const [choice, setChoice] = useState('');
+    const choice = view.news;
     const [listed, setListed] = useState(SHOWN);
     const top = view.sort ? SHOWN_MAX : listed; // what comes first in another order may be anywhere in this one
     const [round, setRound] = useState(0);
-    const length = NEW_SINCE.find(([name]) => name === choice)![2];
-    const begin = Date.parse(since);
-    const newSince = choice === 'range' ? begin : serverNow() - length;
+    // The last hour is that of the time shown: a link with fixed times shows the same later.
+    const newSince = choice === 'range' ? Date.parse(since) : Math.min(Date.parse(until) || Infinity, serverNow()) - NEWS_OF[choice].ms;
     const question = `${filterParams(view)}|${view.since}|${view.until}|${view.range}|${choice}|${top}|${round}`;
     const { value, isOld, isBusy, failed, stop } = useBeside<Patterns>(question, since && `${since}|${until}`, (signal, told) => {
         if (!choice) return findPatterns(view, since, until, top, signal, told);
@@ -150,8 +149,8 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     return (
         <section class="patterns" data-testid="patterns" aria-label="Patterns" aria-busy={isBusy}>
             <div class="patterns-head">
-                <select aria-label="Which patterns" value={choice} onChange={({ currentTarget }) => setChoice(currentTarget.value)}>
-                    {NEW_SINCE.map(([name, text]) => <option value={name}>{text}</option>)}
+                <select aria-label="Which patterns" value={choice} onChange={({ currentTarget }) => setView({ ...view, news: currentTarget.value as News }, true)}>
+                    {NEWS.map((news) => <option value={news}>{NEWS_OF[news].name}</option>)}
                 </select>
                 <span role="group" aria-label="What comes first">
                     {SORTS.map((sort) => (

@@ -7,7 +7,7 @@ import {
 
 const ALL =
     '/?query=service%3Apay+%22a+b%22&off=-host%3Ax&range=1h&live=1&zone=utc&id=7&around=service%2Chost' +
-    '&back=query%3Dx%26off%3Dy&tab=patterns&sort=rarest&column=http.status&column=a%2Cb&by=host&order=oldest&wrap=1';
+    '&back=query%3Dx%26off%3Dy&tab=patterns&sort=rarest&new=24h&column=http.status&column=a%2Cb&by=host&order=oldest&wrap=1';
 
 test('an address becomes a view, and the same address again', () => {
     expect(formatView(parseView(ALL.slice(1)))).toBe(ALL);
@@ -17,7 +17,7 @@ test('an address becomes a view, and the same address again', () => {
 });
 
 test('what is no parameter of a view is left out', () => {
-    const search = '?utm=1&attr.=x&range=2y&live=yes&level2=x&__proto__=1&zone=Mars/Base&around=a&tab=x&sort=x&back=x&order=up&wrap=yes';
+    const search = '?utm=1&attr.=x&range=2y&live=yes&level2=x&__proto__=1&zone=Mars/Base&around=a&tab=x&sort=x&new=x&back=x&order=up&wrap=yes';
     expect(formatView(parseView(search))).toBe('/');
 });
 
