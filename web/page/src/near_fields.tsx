@@ -1,4 +1,4 @@
-/* Where nothing matches: a field that no log has, though there is one that is written much like it. */
+/* Where nothing matches: a field that no log has, though there is one that is written much like it, or ends so. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
@@ -30,7 +30,8 @@ export function nearFields(query: string, paths: readonly string[]): Near[] {
     return askingTerms(query).flatMap((term) => {
         const asked = term.field!.replace(/^attr\./, '');
         if (paths.some((path) => path === asked || path.startsWith(`${asked}.`))) return [];
-        const path = nearestName(asked, paths);
+        const end = `.${asked.toLowerCase()}`; // "status" for http.status
+        const path = paths.find((path) => path.toLowerCase().endsWith(end)) ?? nearestName(asked, paths);
         return path === null ? [] : [{ term, path }];
     });
 }

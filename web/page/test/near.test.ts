@@ -12,6 +12,7 @@ test('a name that is written much like another leads to it', () => {
 });
 
 test('of a query each field that no log has is offered another, its value as it was written', () => {
+    expect(nearFields('status:502', PATHS).map(({ path }) => path)).toEqual(['http.status']);
     const found = nearFields('servce:x -hots:(a OR "b c") http.method:GET http:* timeout any:y', PATHS);
     expect(found.map(({ term, path }) => termOfField(term, path))).toEqual(['service:x', '-host:(a OR "b c")']);
     expect(termOfField(nearFields('attr.levle:up', PATHS)[0]!.term, 'level')).toBe('attr.level:up');
