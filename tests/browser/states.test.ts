@@ -70,6 +70,12 @@ browserTest('where logs have stopped it says when the last one came', async ({ s
     await tab.getByRole('button', { name: 'Reload' }).click();
     await page.row('new').waitFor();
     assert.equal(await silence.count(), 0);
+    // Many logs an hour, and none for half an hour.
+    const logs = Array.from({ length: 1000 }, (_, n) => ({ message: `busy ${n}`, level: 'info', timestamp: new Date(Date.now() - (31 + n / 100) * 60_000).toISOString() }));
+    await postLogs(server, logs);
+    await atRest(server);
+    await page.search.fill('busy');
+    await silence.getByText('last log 31 min ago', { exact: true }).waitFor();
 });
 
 browserTest('a first log that comes just after the list was read is shown', async ({ server, visitor }) => {

@@ -91,16 +91,22 @@ function Trouble({ logs }: { logs: Logs }): JSX.Element | null {
     );
 }
 
-/** A range that ends now, of which so much has no log at its end, is said to have stopped. */
+/**
+ * Logs of a range that ends now are said to have stopped where its end has none for so much of it, or for so many times
+ * as long as there is between two of them.
+ */
 const SILENT_PART = 0.1;
+const SILENT_GAPS = 20;
 const SILENT_MS = 60_000;
 
 /** When the last log came, if none has since for a while. */
-function Silence({ view, logs: { list } }: Props): JSX.Element | null {
+function Silence({ view, logs: { list }, stats: { answer } }: Props): JSX.Element | null {
     const [newest] = list.top;
     if (!newest || view.oldest || view.around || !isRelative(view) || list.isShifted) return null;
     const ago = serverNow() - Date.parse(newest.timestamp);
-    if (ago < Math.max(SILENT_MS, SILENT_PART * rangeLength(view.range)!)) return null;
+    const length = rangeLength(view.range)!;
+    const gaps = answer && answer.total > 0 ? (SILENT_GAPS * length) / answer.total : Infinity;
+    if (ago < Math.max(SILENT_MS, Math.min(SILENT_PART * length, gaps))) return null;
     return (
         <span data-testid="silence" title={`None has come since ${formatTime(newest.timestamp, view.zone)}`}>
             last log {agoText(ago)} ago
