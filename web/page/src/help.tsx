@@ -14,7 +14,7 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement> }): JSX.
                     </div>
                 ))}
             </dl>
-            <p>Drag over the histogram to look at that time. The address always holds the view; “Copy link” in the menu fixes its times, too.</p>
+            <p>Drag over the histogram to look at that time. The address always holds the view; “Copy link” above the list fixes its times, too.</p>
             <form method="dialog">
                 <button>Close</button>
             </form>
