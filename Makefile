@@ -141,9 +141,9 @@ fresh-test: ## `make run` and `make test` of the last commit in roots of Debian 
 	@tools/bootstrap deb
 	@tools/fresh-test $(RELEASES)
 
-tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package
+tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package (ARCHITECTURES="amd64 arm64")
 	@tools/bootstrap build deb
-	@tools/tarball
+	@for architecture in $(ARCHITECTURES); do tools/tarball $$architecture || exit; done
 
 compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)
 	@tools/bootstrap compose
