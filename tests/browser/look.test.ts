@@ -64,13 +64,15 @@ for (const [name, viewport, most] of [
         `the first log stands at most ${most} px from the top ${name}`,
         async (scene) => {
             await shop(scene);
-            const page = new LogPage(await scene.visitor.open('?range=1h'));
-            await page.rows.first().waitFor();
-            const [first] = await page.idsFromTop();
-            const { y } = (await page.tab.locator(`[data-id="${first}"]`).boundingBox())!;
-            assert.ok(y <= most, `${y} px`);
-            const header = (await page.tab.locator('header').boundingBox())!;
-            assert.ok(header.height <= (viewport.width < 720 ? 92 : 46), `the header: ${header.height} px`);
+            for (const chips of ['', '&off=level:debug']) {
+                const page = new LogPage(await scene.visitor.open(`?range=1h${chips}`));
+                await page.rows.first().waitFor();
+                const [first] = await page.idsFromTop();
+                const { y } = (await page.tab.locator(`[data-id="${first}"]`).boundingBox())!;
+                assert.ok(y <= most, `${y} px ${chips}`);
+                const header = (await page.tab.locator('header').boundingBox())!;
+                assert.ok(header.height <= (viewport.width < 720 ? 92 : 46), `the header: ${header.height} px ${chips}`);
+            }
         },
         { context: { viewport } },
     );
