@@ -230,6 +230,15 @@ browserTest('completions are of the logs that the chips leave', async ({ server,
     await option(page, /^cart\s*2$/).waitFor(); // another value of the same field
 });
 
+browserTest('a rest amid the name of a field leaves its values to be offered', async ({ server, visitor }) => {
+    await someLogs(server);
+    const page = new LogPage(await visitor.open());
+    await page.search.pressSequentially('serv');
+    await page.asks('serv'); // as a word
+    await page.search.pressSequentially('ice:c');
+    await option(page, /^cart\s*2$/).waitFor();
+});
+
 browserTest('without an answer there is nothing to complete, and searching goes on', async ({ server, visitor }) => {
     await someLogs(server);
     await visitor.context.route(/\/logs\/fields/, (route) => route.abort());

@@ -14,9 +14,13 @@ export interface Offer {
     items: Completion[];
 }
 
-/** The parameters for what the view looks at, but for what it says of `field` itself. */
+/**
+ * The parameters for what the view looks at by its chips, but for what they say of `field` itself. Words may be the
+ * half of what is being written: typing had rested.
+ */
 function paramsOf(view: View, now: number, field?: string): URLSearchParams {
-    const query = queryOf(termsOf(view.query).filter((term) => !field || term.field !== field).map(({ text }) => text));
+    const chips = termsOf(view.query).filter((term) => term.field !== null && term.field !== field);
+    const query = queryOf(chips.map(({ text }) => text));
     const { since, until } = rangeOf(view, now);
     return new URLSearchParams(Object.entries({ query, since, until }).filter(([, value]) => value));
 }
