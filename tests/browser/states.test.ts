@@ -57,6 +57,17 @@ browserTest('where a field is not found, one that is written much like it is off
     await page.shows(['one']);
 });
 
+browserTest('where words are in no message, all attributes are offered, too', async ({ server, visitor }) => {
+    await postLogs(server, [{ message: 'one', level: 'info', host: 'paym-2' }, { message: 'two', level: 'info', host: 'web-1' }]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?query=level:info paym-2'));
+    await page.isIn('nomatch');
+    await page.state.getByText('Words are looked for in messages').waitFor();
+    await page.state.getByRole('button', { name: 'level:info any:paym-2', exact: true }).click();
+    await page.asks('level:info any:paym-2');
+    await page.shows(['one']);
+});
+
 browserTest('where logs have stopped it says when the last one came', async ({ server, visitor }) => {
     await postLogs(server, [{ message: 'old', level: 'info', timestamp: new Date(Date.now() - 5.5 * 3_600_000).toISOString() }]);
     await atRest(server);

@@ -1,4 +1,5 @@
 /* What the first view has no need of: one file of its own, which is fetched once the page stands (parts.tsx). */
+export { AnyWords } from './any_words';
 export { AroundBar } from './around_bar';
 export { complete } from './complete';
 export { Completer } from './completer';

@@ -25,7 +25,7 @@ export const OURS = ['message', 'pattern', 'level', 'timestamp', 'id', 'any', 's
 const RESERVED = /^(AND|OR|NOT|TO|&&|\|\||[=!<>]=?|==|<>|-)$/;
 const BLANK = /[ \t-\r]/;
 
-class Scanner {
+export class Scanner {
     at = 0;
 
     constructor(readonly text: string) {}

@@ -10,6 +10,7 @@ import { cut, visible } from './text';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
 
+const AnyWords = part('AnyWords');
 const NearFields = part('NearFields');
 
 interface Props {
@@ -89,6 +90,7 @@ export function StateView({ view, setView, logs: { list, now, nothingStored, rel
         </p>,
         <>
             {view.query !== '' && <NearFields view={view} setView={setView} now={now} />}
+            {!meant && view.query !== '' && <AnyWords view={view} setView={setView} />}
             {meant && <p>“{cut(visible(meant.text), 60)}” is searched for as a text: fields have a colon.</p>}
             {meant && <button onClick={() => setView({ ...view, query: meant.query })}>{cut(visible(meant.term), 60)}</button>}
             {view.query !== '' && (
