@@ -119,6 +119,36 @@ browserTest('a chip is switched off and on, removed, and edited', async ({ serve
     await page.addressHas('query');
 });
 
+browserTest('all of the bar is chosen at once, chips and text, and what is typed takes its place', async ({ server, visitor }) => {
+    const all = await someLogs(server);
+    const page = new LogPage(await visitor.open('?query=service:pay (refused OR taken)&off=level:error'));
+    const { tab } = page;
+    const chosen = (): Promise<string> => page.search.evaluate((field: HTMLInputElement) =>
+        field.value.slice(field.selectionStart!, field.selectionEnd!));
+    await page.shows(['payment taken', 'payment refused']);
+    await page.search.press('ControlOrMeta+a');
+    await chips(tab).first().waitFor({ state: 'detached' });
+    assert.equal(await chosen(), 'service:pay level:error (refused OR taken)');
+    await tab.keyboard.press('Escape');
+    await chips(tab).nth(1).waitFor();
+    assert.equal(await page.search.inputValue(), '(refused OR taken)');
+    await page.addressHas('off', 'level:error');
+
+    await page.search.press('ControlOrMeta+a');
+    await tab.keyboard.type('basket');
+    await page.shows(['basket is empty', 'Basket not found']);
+    await page.asks('basket');
+    await page.addressHas('off');
+    assert.equal(await page.search.inputValue(), 'basket');
+
+    await tab.goto(`${visitor.origin}?query=service:pay level:error`);
+    await page.shows(['payment refused']);
+    await page.search.press('ControlOrMeta+a');
+    await tab.keyboard.press('Delete');
+    await page.shows(all);
+    await page.asks('');
+});
+
 browserTest('words are searched for when typing rests, all else at Enter', async ({ server, visitor }) => {
     await someLogs(server);
     await visitor.context.clock.install();

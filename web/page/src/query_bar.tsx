@@ -6,7 +6,7 @@ import { ApiError, checkQuery } from './api';
 import type { Completion } from './complete';
 import { useFocusNext } from './focus';
 import { pastQueries, rememberQuery } from './past_queries';
-import { termsOf } from './query';
+import { queryOf, termsOf } from './query';
 import { QueryHelp, useLanguage } from './query_help';
 import { cut, visible } from './text';
 import { useCompletions } from './use_completions';
@@ -14,6 +14,9 @@ import { useCompletions } from './use_completions';
 /** Words are searched for when typing rests so long. */
 const TYPED_MS = 400;
 const CHIP_LENGTH = 80;
+
+/** With A it chooses all of a text. */
+const ALL_KEY = navigator.platform.startsWith('Mac') ? 'metaKey' : 'ctrlKey';
 
 /** So much beside a mistake is seen, too. */
 const BESIDE_PX = 24;
@@ -215,6 +218,14 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
         input.current!.focus();
         write(value.trim() ? `${chip} ${value.trimStart()}` : chip, chip.length);
     };
+    /** All that is asked for is text, and chosen: what is typed takes its place. */
+    const chooseAll = (): void => {
+        const texts = chips.map(({ text }) => text);
+        setTaken([...taken, ...texts]);
+        close();
+        write(queryOf([...texts, input.current!.value]));
+        input.current!.select();
+    };
     const restore = (): void => {
         past.current = null;
         setTaken([]);
@@ -264,7 +275,9 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
             Escape: isShown ? close : taken.length > 0 ? restore : undefined,
             Backspace: isAtBeginning && chips.length > 0 ? () => takeIntoText(chips.at(-1)!.text) : undefined,
         };
-        const action = event.isComposing || event.altKey || event.ctrlKey || event.metaKey || (event.shiftKey && event.key === 'Tab') ? undefined : keys[event.key];
+        const choosesAll = event.key === 'a' && event[ALL_KEY] && chips.length > 0;
+        const isPlain = !(event.altKey || event.ctrlKey || event.metaKey || (event.shiftKey && event.key === 'Tab'));
+        const action = event.isComposing ? undefined : choosesAll ? chooseAll : isPlain ? keys[event.key] : undefined;
         if (!action) return;
         event.preventDefault();
         event.stopPropagation();
