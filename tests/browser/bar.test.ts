@@ -119,6 +119,21 @@ browserTest('a chip is switched off and on, removed, and edited', async ({ serve
     await page.addressHas('query');
 });
 
+browserTest('a chip that leaves logs out looks different from one that finds them', async ({ server, visitor }) => {
+    await someLogs(server);
+    const { tab } = new LogPage(await visitor.open('?query=service:pay -level:error NOT host:x&off=-service:cart'));
+    const look = (term: string, state = 'off'): Promise<string[]> =>
+        tab.getByRole('button', { name: `Switch ${state} filter: ${term}`, exact: true }).evaluate((box) => {
+            const { content, backgroundColor } = getComputedStyle(box, '::before');
+            return [content, backgroundColor, getComputedStyle(box.parentElement!).backgroundColor];
+        });
+    const [finds, leavesOut, isOff] = [await look('service:pay'), await look('-level:error'), await look('-service:cart', 'on')];
+    assert.deepEqual(await look('NOT host:x'), leavesOut);
+    assert.equal(leavesOut[0], '"−"');
+    for (const n of [0, 1, 2]) assert.notEqual(leavesOut[n], finds[n]);
+    for (const n of [0, 1, 2]) assert.notEqual(isOff[n], leavesOut[n]);
+});
+
 browserTest('all of the bar is chosen at once, chips and text, and what is typed takes its place', async ({ server, visitor }) => {
     const all = await someLogs(server);
     const page = new LogPage(await visitor.open('?query=service:pay (refused OR taken)&off=level:error'));

@@ -68,7 +68,7 @@ interface ChipProps {
 function ChipView({ chip: { text, isOff }, isWrong, edit, toggle, remove }: ChipProps): JSX.Element {
     const shown = cut(visible(text), CHIP_LENGTH);
     return (
-        <span class={`chip ${isOff ? 'is-off' : ''} ${isWrong ? 'is-wrong' : ''}`} data-testid="chip">
+        <span class={`chip ${termsOf(text)[0]?.not ? 'is-not' : ''} ${isOff ? 'is-off' : ''} ${isWrong ? 'is-wrong' : ''}`} data-testid="chip">
             <button type="button" class="chip-toggle" data-term={text} aria-label={`Switch ${isOff ? 'on' : 'off'} filter: ${shown}`} onClick={toggle} />
             <button type="button" class="chip-text" aria-label={`Edit filter: ${shown}`} title={shown} onClick={edit}>
                 {shown}
