@@ -65,6 +65,7 @@ browserTest('of one log the panel speaks as of one', async ({ server, visitor })
     await atRest(server);
     const tab = await visitor.open();
     await tab.getByTestId('fields-note').getByText('In 1 log', { exact: true }).waitFor();
+    await tab.getByText('1 log · 1 value', { exact: true }).waitFor();
 });
 
 browserTest('fields have their share of the logs, and their values unfold with counts', async (scene) => {

@@ -195,7 +195,8 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
     return (
         <div class="facet-body">
             <p class="facet-note" title={types.map(([type, logs]) => `${type}: ${countText(logs)}`).join(', ')}>
-                {leastText(field.logs, field.more)} logs · {distinctText(field)}
+                {field.more > 0 && '≥ '}
+                {logsText(field.logs)} · {distinctText(field)}
             </p>
             {all ? (
                 <AllValues field={field} doing={doing} />
