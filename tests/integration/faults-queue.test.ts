@@ -542,6 +542,30 @@ scenario(
     },
 );
 
+scenario('a dead letter that is damaged on either way stays where it is', async (lab) => {
+    const site = await (await cloud()).site({ maxReceives: 1 });
+    const proxy = await site.proxy(lab);
+    const worker = await site.worker(lab);
+    await site.queue.send('this is not JSON');
+    await eventually('the letter', async () => (await site.queue.letters()) === 1);
+    await worker.stop();
+    const [letter] = await letters(site);
+    proxy.amend = (action, answer: { MD5OfMessageBody?: string }) => {
+        if (action === 'SendMessage') answer.MD5OfMessageBody = '0'.repeat(32);
+    };
+    const sent = await runLogmill(['dead-letters', 'requeue', letter!.id], site.settings);
+    assert.notEqual(sent.code, 0);
+    assert.match(sent.stderr, /the message was damaged on its way/);
+    assert.equal(await site.queue.letters(), 1);
+    proxy.amend = (action, answer: { Messages?: { Body: string }[] }) => {
+        if (action === 'ReceiveMessage') answer.Messages?.forEach((message) => (message.Body += 'x'));
+    };
+    const came = await runLogmill(['dead-letters', 'requeue', letter!.id], site.settings);
+    assert.notEqual(came.code, 0);
+    assert.match(came.stderr, /a message came damaged from SQS/);
+    assert.equal(await site.queue.letters(), 1);
+});
+
 scenario(
     'logs that PostgreSQL refuses for their data go to the dead letters alone, with the reason, and are stored when requeued after the cure',
     async (lab) => {

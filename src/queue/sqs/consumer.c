@@ -21,7 +21,6 @@
 #include "base/monotonic_cond.h"
 #include "base/state.h"
 #include "base/xalloc.h"
-#include "diag/diag.h"
 #include "queue/sqs/internal.h"
 #include "json/writer.h"
 
@@ -188,12 +187,8 @@ static void take_message(struct queue_sqs_consumer *c, yyjson_val *value)
     struct queue_sqs_receipt *r = &c->receipts[c->count];
 
     if (!body.data || id.len == 0 || id.len >= sizeof(r->id) || !handle ||
-        c->count == QUEUE_SQS_DELIVERY_MESSAGES)
+        c->count == QUEUE_SQS_DELIVERY_MESSAGES || !queue_sqs_came_whole(value))
         return;
-    if (queue_sqs_md5_differs(body, yyjson_obj_get(value, "MD5OfBody"))) {
-        diag(DIAG_WARN, "a message came damaged from SQS", DIAG_STR("message", id.data));
-        return;
-    }
     r->handle = handle;
     r->receives = (unsigned)queue_sqs_number(yyjson_obj_get(attributes, "ApproximateReceiveCount"));
     memcpy(r->id, id.data, id.len);

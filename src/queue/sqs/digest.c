@@ -6,12 +6,15 @@
 
 #include <openssl/evp.h>
 
+#include "diag/diag.h"
 #include "queue/sqs/internal.h"
 #include "json/writer.h"
 
 enum { DIGEST_BYTES = 16 };
 
-bool queue_sqs_md5_differs(struct slice text, yyjson_val *told)
+/* True if `told`, an MD5 in hexadecimal digits, is another's than `text`'s; false if none is told.
+ */
+static bool md5_differs(struct slice text, yyjson_val *told)
 {
     static const char digits[] = "0123456789abcdef";
     struct slice hex = json_text(told);
@@ -27,4 +30,23 @@ bool queue_sqs_md5_differs(struct slice text, yyjson_val *told)
         own[2 * i + 1] = digits[digest[i] & 15];
     }
     return memcmp(hex.data, own, sizeof(own)) != 0;
+}
+
+int queue_sqs_check_sent(struct slice text, yyjson_doc *answer, struct errbuf *err)
+{
+    if (md5_differs(text, yyjson_obj_get(yyjson_doc_get_root(answer), "MD5OfMessageBody")))
+        return errbuf_fail(err, LM_EUNAVAILABLE,
+                           "SQS SendMessage: the message was damaged on its way");
+    return 0;
+}
+
+bool queue_sqs_came_whole(yyjson_val *message)
+{
+    struct slice id = json_text(yyjson_obj_get(message, "MessageId"));
+
+    if (!md5_differs(json_text(yyjson_obj_get(message, "Body")),
+                     yyjson_obj_get(message, "MD5OfBody")))
+        return true;
+    diag(DIAG_WARN, "a message came damaged from SQS", DIAG_STR("message", id.data ? id.data : ""));
+    return false;
 }

@@ -195,9 +195,17 @@ uint64_t queue_sqs_number(yyjson_val *value);
 
 /* ---- digest.c ---- */
 
-/* True if `told`, an MD5 in hexadecimal digits, is another's than `text`'s; false if none is told.
+/*
+ * 0 if the answer to the SendMessage of `text` tells its MD5, or none. Else what SQS has taken is
+ * not what was sent, and may be stored so: LM_EUNAVAILABLE, and nobody may be told that it is safe.
  */
-bool queue_sqs_md5_differs(struct slice text, yyjson_val *told);
+int queue_sqs_check_sent(struct slice text, yyjson_doc *answer, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * False, with a warning, if a received message is not what SQS says that it is. It is not to be
+ * touched: it is there again when its visibility timeout is over.
+ */
+bool queue_sqs_came_whole(yyjson_val *message);
 
 /* ---- The other parts ---- */
 

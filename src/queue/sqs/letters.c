@@ -150,12 +150,16 @@ int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf 
 static int send_text(struct queue_sqs *q, const char *url, struct slice text, const char *reason,
                      struct errbuf *err)
 {
+    yyjson_doc *doc = NULL;
     struct buffer body;
 
     buffer_init(&body, 6 * text.len + REQUEST_BYTES_MAX);
     queue_sqs_send_body(&body, url, text, reason);
-    int error = queue_sqs_call(q, "SendMessage", &body, NULL, err);
+    int error = queue_sqs_call(q, "SendMessage", &body, &doc, err);
     buffer_release(&body);
+    if (!error)
+        error = queue_sqs_check_sent(text, doc, err);
+    yyjson_doc_free(doc);
     return error;
 }
 
@@ -282,7 +286,7 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
         return error;
     if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
         for (yyjson_val *message; (message = yyjson_arr_iter_next(&iter));)
-            *fresh += take_letter(all, message);
+            *fresh += queue_sqs_came_whole(message) && take_letter(all, message);
     }
     yyjson_doc_free(doc);
     return 0;

@@ -74,19 +74,13 @@ static int port_error(const struct aws_call *call)
     return of_content ? LM_EDATA : LM_EIO;
 }
 
-/* What SQS has taken is not what was sent: it may be stored so, and nobody is told that it is safe.
- */
-static void compare(struct part *part, struct slice message)
+static void compare(struct aws_call *call, struct slice message)
 {
-    struct aws_call *call = &part->call;
     yyjson_doc *doc = yyjson_read(call->answer.data, call->answer.len, 0);
-    yyjson_val *told = yyjson_obj_get(yyjson_doc_get_root(doc), "MD5OfMessageBody");
 
-    if (queue_sqs_md5_differs(message, told)) {
-        call->in_doubt = true;
-        call->error = errbuf_fail(&call->detail, LM_EUNAVAILABLE,
-                                  "SQS SendMessage: the message was damaged on its way");
-    }
+    call->error = queue_sqs_check_sent(message, doc, &call->detail);
+    if (call->error)
+        call->in_doubt = true; /* it may be stored so */
     yyjson_doc_free(doc);
 }
 
@@ -97,7 +91,7 @@ static void part_done(struct aws_call *call)
     struct batch_send *whole = part->whole;
 
     if (!call->error)
-        compare(part, whole->send->messages[part - whole->parts]);
+        compare(call, whole->send->messages[part - whole->parts]);
     if (!call->error) {
         whole->accepted = true;
     } else if (!whole->error) {
