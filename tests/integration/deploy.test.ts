@@ -250,6 +250,13 @@ scenario('pods of Kubernetes have time to stop, are asked where they answer, and
             assert.match(text, /- name: keys.*\n +secret: \{secretName: logmill-keys, defaultMode: 0440\}/);
         }
     }
+    // As on AWS: what each may do to the database and the queue is no more than it has to do.
+    for (const role of ['api', 'worker']) {
+        const text = manifests('cloud.yaml').get(`Deployment logmill-${role}`)!;
+        assert.equal(match(text, /secretRef: \{name: (\S+)\}/), `logmill-${role}`);
+        assert.equal(match(text, /serviceAccountName: (\S+)/), `logmill-${role}`);
+        assert.ok(manifests('cloud.yaml').has(`ServiceAccount logmill-${role}`));
+    }
     // A label that nothing has would select nothing, in silence.
     for (const name of ['serve.yaml', 'cloud.yaml']) {
         const all = [...manifests(name).values()].join('');
