@@ -42,6 +42,8 @@ export interface Survey {
 
 /** The values of one field. */
 export interface Values {
+    /** Logs that were looked at. */
+    total: number;
     values: Value[];
     unseen: number;
     searchedTo: string | null;
@@ -81,11 +83,12 @@ export function readSurvey(body: any, most = VALUES_ASKED): Survey {
 
 /** An answer of GET /logs/fields/PATH, likewise. */
 export function readValues(body: any, most: number): Values {
-    const { approximate, next, searched_to } = body;
+    const { total, approximate, next, searched_to } = body;
     const countError = approximate?.count_error ?? 0;
     const values = (body.values as Value[]).map(({ value, count }) => ({ value, count, more: countError }));
     const isAll = !approximate && values.length < most;
     return {
+        total,
         values,
         unseen: unseenOf(values, most, countError, approximate?.unseen_count ?? 0, isAll),
         next: next ?? null,
@@ -146,7 +149,7 @@ export function joinSurveys(a: Survey, b: Survey): Survey {
 }
 
 export function joinValues(a: Values, b: Values): Values {
-    return { ...joinLists(a.values, b.values, a.unseen, b.unseen), next: b.next, searchedTo: b.searchedTo };
+    return { total: a.total + b.total, ...joinLists(a.values, b.values, a.unseen, b.unseen), next: b.next, searchedTo: b.searchedTo };
 }
 
 /* ---- What they stand for ---- */
@@ -174,16 +177,23 @@ export function groupingOf(path: string): string | null {
 export const CUT_FIELDS = 256 - 3;
 export const CUT_VALUES = 1024 - 3;
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+export function bytesOf(text: string): number {
+    return new TextEncoder().encode(text).length;
+}
+
+/** The language can ask for it: not for empty arrays and objects. */
+export function isAskable({ types }: Pick<Field, 'types'>, value: string): boolean {
+    return !((value === '[]' && types['array']) || (value === '{…}' && types['object']));
+}
 
 /**
- * The term that finds the logs which are counted for a value, and null for what the language cannot ask for: empty
- * arrays and objects. Of a text that was cut it is its beginning.
+ * The term that finds the logs which are counted for a value, and null for what the language cannot ask for. Of a text
+ * that was cut it is its beginning.
  */
 export function termOf({ path, types }: Pick<Field, 'path' | 'types'>, value: string | null, cut: number, not = false): string | null {
     const field = fieldOf(path);
     if (value === null) return existsTerm(field, !not);
-    if ((value === '[]' && types['array']) || (value === '{…}' && types['object'])) return null;
+    if (!isAskable({ types }, value)) return null;
     if (bytesOf(value) < cut) return fieldTerm(field, value, not);
     return `${not ? '-' : ''}${fieldText(field)}:${quoteText(value)}*`;
 }
@@ -192,6 +202,12 @@ export function termOf({ path, types }: Pick<Field, 'path' | 'types'>, value: st
 export function typeOf({ types }: Field): string {
     const [most] = Object.entries(types).sort((a, b) => b[1] - a[1]);
     return most?.[0] ?? 'string';
+}
+
+/** As a field, of logs that all have it. */
+export function asField({ path, types }: Pick<Field, 'path' | 'types'>, { total, values, unseen }: Values): Field {
+    const known = unseen === 0 ? 'exactly' : 'at least';
+    return { path, types, logs: total, more: 0, distinct: values.length, known, values, unseen };
 }
 
 /** Levels first; then those in the most logs, as they come. */
