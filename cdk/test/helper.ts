@@ -61,5 +61,18 @@ export function refs(value: unknown): string[] {
     );
 }
 
+/** A value as one text, in which what it refers to is named by its logical id without the hash. */
+export function plain(value: any): string {
+    if (typeof value !== 'object' || value === null) return String(value);
+    if (Array.isArray(value)) return value.map(plain).join();
+    const [[key, inner]] = Object.entries<any>(value);
+    if (key === 'Ref') return String(inner).replace(/[0-9A-F]{8}$/, '');
+    if (key === 'Fn::GetAtt') return plain({ Ref: inner[0] });
+    if (key === 'Fn::Join') return inner[1].map(plain).join(inner[0]);
+    if (key === 'Fn::Select') return `${plain(inner[1])}[${inner[0]}]`;
+    if (key === 'Fn::Split') return plain(inner[1]);
+    return `${key} ${plain(inner)}`;
+}
+
 export const KEYS = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:logmill-keys-AbCdEf';
 export const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/x';
