@@ -67,7 +67,7 @@ export function plain(value: any): string {
     if (Array.isArray(value)) return value.map(plain).join();
     const [[key, inner]] = Object.entries<any>(value);
     if (key === 'Ref') return String(inner).replace(/[0-9A-F]{8}$/, '');
-    if (key === 'Fn::GetAtt') return plain({ Ref: inner[0] });
+    if (key === 'Fn::GetAtt') return `${plain({ Ref: inner[0] })}.${inner[1]}`;
     if (key === 'Fn::Join') return inner[1].map(plain).join(inner[0]);
     if (key === 'Fn::Select') return `${plain(inner[1])}[${inner[0]}]`;
     if (key === 'Fn::Split') return plain(inner[1]);

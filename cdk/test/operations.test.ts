@@ -4,13 +4,13 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { API, CLASSES, TASK_CONNECTIONS, WORKER } from '../lib/thresholds';
 import { one, plain, refs, resources, template } from './helper';
 
-const API_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesApiService';
-const WORKER_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesWorkerService';
-const BALANCER = 'LoadBalancer ServicesLoadBalancer';
+const API_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesApiService.Name';
+const WORKER_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesWorkerService.Name';
+const BALANCER = 'LoadBalancer ServicesLoadBalancer.LoadBalancerFullName';
 /* The balancer by parts of its listener's ARN. */
 const LISTENER = [1, 2, 3].map((n) => `ServicesLoadBalancerHttp[${n}]`).join('/');
-const TARGETS = `LoadBalancer ${LISTENER}, TargetGroup ServicesTargets`;
-const QUEUE = 'QueueName QueuesQueue';
+const TARGETS = `LoadBalancer ${LISTENER}, TargetGroup ServicesTargets.TargetGroupFullName`;
+const QUEUE = 'QueueName QueuesQueue.QueueName';
 const NODE = 'CacheClusterId CacheValkey-001';
 
 test('api scales on CPU, memory, and requests per target', () => {
@@ -119,7 +119,7 @@ const ALARMS = (database: string): Record<string, [string, string]> => ({
     WorkerMemory: [`Average of AWS/ECS MemoryUtilization in 60, ${WORKER_TASKS}`, '> 85, 5 times'],
     OldestMessage: [`Maximum of AWS/SQS ApproximateAgeOfOldestMessage in 60, ${QUEUE}`, '> 600, 3 times'],
     DeadLetters: [
-        'Maximum of AWS/SQS ApproximateNumberOfMessagesVisible in 60, QueueName QueuesDeadLetters',
+        'Maximum of AWS/SQS ApproximateNumberOfMessagesVisible in 60, QueueName QueuesDeadLetters.QueueName',
         '> 0, 1 times',
     ],
     StoreFailures: ['Sum of logmill StoreFailures in 900', '> 100, 1 times'],
