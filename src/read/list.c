@@ -10,7 +10,8 @@
  *   left      the client has gone while a job read a later piece: it ends soon.
  *
  * An answer ends from first if it is whole, or a refusal; from sending once the last piece is
- * written; from any of them if it is broken off, or if its client goes.
+ * written; from any of them if it is broken off, or if its client goes. A page of which a later
+ * piece cannot be had ends with what was sent before; a download is broken off.
  */
 #include "read/list.h"
 
@@ -79,6 +80,19 @@ static void break_off(struct list *l, const char *reason)
     list_free(l);
 }
 
+static void write_piece(struct list *l);
+
+/* A piece cannot be had, or not be written. */
+static void end_early(struct list *l, const char *reason)
+{
+    if (!pieces_end_early(&l->pieces)) {
+        break_off(l, reason);
+        return;
+    }
+    diag(DIAG_WARN, "a page ends early", DIAG_STR("reason", reason));
+    write_piece(l);
+}
+
 /* Begins to read the next piece. An answer that has begun is not refused the rest. */
 static void read_on(struct list *l)
 {
@@ -92,7 +106,7 @@ static void read_on(struct list *l)
     if (r->job.until_us && r->job.until_us < l->pieces.began_us)
         r->job.until_us = l->pieces.began_us;
     if (read_job_submit(r->service->readers, &r->job, &r->detail))
-        break_off(l, r->detail.text);
+        end_early(l, r->detail.text);
 }
 
 /* ---- The response in pieces ---- */
@@ -171,12 +185,13 @@ static void write_piece(struct list *l)
 
     pieces_measure(&l->pieces);
     buffer_release(&r->out); /* a client may take its time */
-    list_move(l, LIST_SENDING);
     if (!written) {
-        break_off(l, "MAX_INFLIGHT_BYTES are used up");
-    } else if (!waits || ends_well(l)) {
-        go_on(l);
+        end_early(l, "MAX_INFLIGHT_BYTES are used up");
+        return;
     }
+    list_move(l, LIST_SENDING);
+    if (!waits || ends_well(l))
+        go_on(l);
 }
 
 /* For the first piece. Another may take the room meanwhile: then the answer is broken off. */
@@ -239,7 +254,7 @@ static void take_later(struct list *l, int error)
     const char *detail = l->request.detail.text;
 
     if (error)
-        break_off(l, detail[0] ? detail : lm_error_text(error));
+        end_early(l, detail[0] ? detail : lm_error_text(error));
     else
         write_piece(l);
 }

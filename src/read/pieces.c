@@ -225,6 +225,25 @@ void pieces_begin(struct pieces *p)
 {
     p->rows = p->whole_len = 0;
     p->began_us = clock_monotonic_us();
+    p->goes_on = p->any;
+    p->before = p->scan.before;
+    p->damaged_before = p->scan.damaged;
+}
+
+bool pieces_end_early(struct pieces *p)
+{
+    if (!p->goes_on || !is_timed(p))
+        return false;
+    p->goes_on = false;
+    buffer_clear(p->out);
+    p->left += p->rows;
+    p->rows = p->whole_len = 0;
+    p->scan.before = p->before;
+    p->scan.damaged = p->damaged_before;
+    p->scan.done = p->more = false;
+    p->error = p->row_error = 0;
+    end_page(p);
+    return !p->error;
 }
 
 /*

@@ -60,11 +60,14 @@ struct pieces {
 
     /* Of this piece: */
     uint64_t began_us;
-    size_t whole_len; /* of `out`: up to the end of the last log */
-    uint64_t rows;    /* in it */
-    bool ended;       /* it is the last one */
-    int row_error;    /* of writing a log */
-    int error;        /* it is no answer */
+    bool goes_on;            /* a piece with logs was sent before it, when … */
+    struct log_key before;   /* … the scan was here, … */
+    uint64_t damaged_before; /* … and had met so many damaged logs */
+    size_t whole_len;        /* of `out`: up to the end of the last log */
+    uint64_t rows;           /* in it */
+    bool ended;              /* it is the last one */
+    int row_error;           /* of writing a log */
+    int error;               /* it is no answer */
 };
 
 /* Makes what the scan needs, and writes what comes before the first log. 0, LM_ENOMEM, LM_EBUSY. */
@@ -80,6 +83,14 @@ void pieces_begin(struct pieces *p);
  */
 enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
                            const struct read_slice *slice, struct errbuf *err);
+
+/*
+ * Gives up a piece that is in no turn, be it whole or in error: a page ends where the one before it
+ * did, with `next`, so that its client has what was sent and can ask for the rest. `out` then has
+ * the page's end. Returns false, and the answer can only be broken off, if it is no page that may
+ * end early, nothing was sent before, or it was given up already.
+ */
+bool pieces_end_early(struct pieces *p);
 
 void pieces_check(const struct pieces *p);
 

@@ -3,6 +3,7 @@
  * long, a store that says nothing; and what takes long is answered in parts that make a whole.
  */
 import { strict as assert } from 'node:assert';
+import * as http from 'node:http';
 
 import { type Logmill, OPTIMISED, eventually, residentBytes, scenario, sleep } from '../support/harness';
 import { type Answer, RawConnection, get, post } from '../support/http';
@@ -364,6 +365,36 @@ scenario('a page whose client takes longer than its time is ended, not broken of
     assert.match(client.unread.slice(-200), /\],"next":"[\w-]{32}","searched_to":".*"\}\r\n0\r\n\r\n$/);
     client.close();
     await Promise.all(others);
+});
+
+scenario('a page whose store fails amid it is ended, and the next ones have the rest', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({ settings: postgres.settings });
+    const all = Array.from({ length: 450 }, (_, n) => n);
+    for (let n = 0; n < all.length; n += 15) {
+        const logs = all.slice(n, n + 15).map((i) => ({ level: 'info', message: 'm'.repeat(60_000), n: i }));
+        await postLogs(server, logs);
+    }
+    await atRest(server);
+
+    // Far more than sockets take before the client goes on to read.
+    const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        http.get({ host: '127.0.0.1', port: server.port, path: '/logs?limit=1000' }, resolve).on('error', reject);
+    });
+    const coming = answer.iterator();
+    let text = String((await coming.next()).value);
+    await postgres.kill();
+    for await (const piece of coming) {
+        text += String(piece);
+    }
+    const page = JSON.parse(text) as Part;
+    assert.ok(page.logs.length > 0 && page.logs.length < all.length, `${page.logs.length} logs`);
+    assert.ok(page.searched_to, 'it says how far it got');
+
+    await postgres.start();
+    await eventually('the store', async () => (await get(server, '/logs?limit=1')).status === 200);
+    const rest = await parts<Part>((cursor) => get(server, `/logs?limit=1000${cursor || `&cursor=${page.next}`}`));
+    assert.deepEqual(numbers([page, ...rest].flatMap(({ logs }) => logs)), all.reverse());
 });
 
 /* ---- A store that says nothing ---- */

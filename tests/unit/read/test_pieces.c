@@ -222,6 +222,83 @@ static void a_page_by_offset_goes_on_in_pieces_and_is_one_json(void **state)
     assert_true(parts > LOGS * sizeof(message) / (LIST_PIECE_BYTES + 2 * sizeof(message)));
 }
 
+static void next_piece(void)
+{
+    pieces_measure(&pieces);
+    buffer_clear(&out);
+    pieces_begin(&pieces);
+}
+
+static void a_page_whose_later_piece_fails_ends_where_the_one_before_did(void **state)
+{
+    char next[LOG_KEY_CURSOR_LEN];
+    struct log_key last;
+
+    (void)state;
+    message_len = sizeof(message);
+    open_pieces(LIST_JSON, LIST_ENDS_BY_TIME, LOGS);
+    assert_int_equal(turn(false), READ_DONE);
+    assert_false(pieces.ended);
+    last = pieces.last;
+    next_piece();
+
+    rows_a_call = 3;
+    assert_int_equal(turn(false), READ_MORE); /* of which nothing is sent */
+    store_error = LM_EUNAVAILABLE;
+    assert_int_equal(turn(false), READ_DONE);
+    assert_int_equal(pieces.error, LM_EUNAVAILABLE);
+    assert_true(pieces_end_early(&pieces));
+    assert_true(pieces.ended);
+    assert_int_equal(pieces.error, 0);
+    pieces_check(&pieces);
+
+    /* The cursor of the last log that was sent. */
+    log_key_format_cursor(&last, next);
+    assert_memory_equal(out.data, "],\"next\":\"", 10);
+    assert_memory_equal(out.data + 10, next, sizeof(next));
+    assert_false(out_has("\"searched_to\":null"));
+    assert_false(pieces_end_early(&pieces)); /* once is enough */
+}
+
+static void a_page_that_is_whole_and_finds_no_room_ends_early_too(void **state)
+{
+    (void)state;
+    message_len = sizeof(message);
+    open_pieces(LIST_JSON, LIST_ENDS_BY_TIME, 70);
+    assert_int_equal(turn(false), READ_DONE);
+    next_piece();
+    assert_int_equal(turn(false), READ_DONE);
+    assert_true(pieces.ended);
+    assert_true(pieces_end_early(&pieces));
+    assert_int_equal(count_of("\"message\""), 0);
+    assert_true(out_has("],\"next\":\""));
+    assert_false(out_has("\"searched_to\":null"));
+}
+
+static void what_has_sent_nothing_or_is_no_page_with_an_end_does_not_end_early(void **state)
+{
+    static const struct {
+        enum list_format format;
+        enum list_end end;
+    } others[] = {{LIST_JSON, LIST_ENDS_LATE}, {LIST_NDJSON, LIST_ENDS_LATE}};
+
+    store_error = LM_EUNAVAILABLE;
+    open_pieces(LIST_JSON, LIST_ENDS_BY_TIME, LOGS);
+    assert_int_equal(turn(false), READ_DONE);
+    assert_false(pieces_end_early(&pieces));
+    assert_int_equal(pieces.error, LM_EUNAVAILABLE);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        tear_down(state);
+        set_up(state);
+        message_len = sizeof(message);
+        open_pieces(others[i].format, others[i].end, LOGS);
+        assert_int_equal(turn(false), READ_DONE);
+        next_piece();
+        assert_false(pieces_end_early(&pieces));
+        assert_false(pieces.ended);
+    }
+}
+
 /* ---- Downloads ---- */
 
 static void a_download_has_every_log_once_in_pieces_of_a_bounded_size(void **state)
@@ -277,6 +354,9 @@ int main(void)
         TEST(a_page_for_who_knows_of_next_ends_by_its_bytes),
         TEST(a_page_ends_by_the_bytes_that_were_asked_for),
         TEST(a_page_by_offset_goes_on_in_pieces_and_is_one_json),
+        TEST(a_page_whose_later_piece_fails_ends_where_the_one_before_did),
+        TEST(a_page_that_is_whole_and_finds_no_room_ends_early_too),
+        TEST(what_has_sent_nothing_or_is_no_page_with_an_end_does_not_end_early),
         TEST(a_download_has_every_log_once_in_pieces_of_a_bounded_size),
         TEST(a_download_ends_at_its_limit),
         TEST(what_the_store_says_is_the_error_of_a_piece),
