@@ -65,13 +65,27 @@ export function refs(value: unknown): string[] {
 export function plain(value: any): string {
     if (typeof value !== 'object' || value === null) return String(value);
     if (Array.isArray(value)) return value.map(plain).join();
-    const [[key, inner]] = Object.entries<any>(value);
+    const [[key, inner], ...more] = Object.entries<any>(value);
+    if (more.length) return Object.entries(value).map(([name, of]) => plain({ [name]: of })).join('; ');
     if (key === 'Ref') return String(inner).replace(/[0-9A-F]{8}$/, '');
     if (key === 'Fn::GetAtt') return `${plain({ Ref: inner[0] })}.${inner[1]}`;
     if (key === 'Fn::Join') return inner[1].map(plain).join(inner[0]);
     if (key === 'Fn::Select') return `${plain(inner[1])}[${inner[0]}]`;
     if (key === 'Fn::Split') return plain(inner[1]);
     return `${key} ${plain(inner)}`;
+}
+
+/** Who may do what on what, a line for each statement of a policy. */
+export function said(policy: any): string[] {
+    return policy.Statement.map(({ Effect, Principal, Action, Resource, Condition }: any) =>
+        [
+            Effect,
+            ...(Principal ? [plain(Principal)] : []),
+            [Action].flat().sort().join(' '),
+            `on ${plain(Resource)}`,
+            ...(Condition ? [`if ${plain(Condition)}`] : []),
+        ].join(' '),
+    );
 }
 
 export const KEYS = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:logmill-keys-AbCdEf';
