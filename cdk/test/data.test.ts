@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
-import { one, refs, resources, template } from './helper';
+import { one, plain, refs, resources, template } from './helper';
 
 test('queue and dead letters keep messages for 14 days, encrypted, also when the stack is gone', () => {
     const t = template();
@@ -40,6 +40,12 @@ test('PostgreSQL 17 on RDS: encrypted, private, backed up, protected, its passwo
             DBName: 'logs',
             DBInstanceClass: { Ref: 'DatabaseInstanceClass' },
             MultiAZ: false,
+            AllocatedStorage: '50',
+            MaxAllocatedStorage: 1000,
+            StorageType: 'gp3',
+            CopyTagsToSnapshot: true,
+            DBParameterGroupName: { Ref: one(t, 'AWS::RDS::DBParameterGroup', '')[0] },
+            DBSubnetGroupName: { Ref: one(t, 'AWS::RDS::DBSubnetGroup', '')[0] },
         },
     });
     t.hasParameter('DatabaseInstanceClass', { Default: 'db.t4g.small' });
@@ -51,10 +57,14 @@ test('PostgreSQL 17 on RDS: encrypted, private, backed up, protected, its passwo
 });
 
 test('deletion protection and the second zone are choices', () => {
-    template({ deletionProtection: false, multiAz: true }).hasResourceProperties('AWS::RDS::DBInstance', {
-        DeletionProtection: false,
-        MultiAZ: true,
-    });
+    const t = template({ deletionProtection: false, multiAz: true });
+    t.hasResourceProperties('AWS::RDS::DBInstance', { DeletionProtection: false, MultiAZ: true });
+    const nodes = (of: typeof t) => {
+        const p = one(of, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties;
+        return [p.NumNodeGroups, p.ReplicasPerNodeGroup, p.AutomaticFailoverEnabled, p.MultiAZEnabled];
+    };
+    assert.deepEqual(nodes(t), [1, 1, true, true]);
+    assert.deepEqual(nodes(template()), [1, 0, false, false]);
 });
 
 test('Aurora Serverless v2 by a switch, with the same promises', () => {
@@ -76,6 +86,11 @@ test('Aurora Serverless v2 by a switch, with the same promises', () => {
         PubliclyAccessible: false,
     });
     t.resourceCountIs('AWS::RDS::DBInstance', 1);
+    template({ database: 'aurora', multiAz: true }).resourceCountIs('AWS::RDS::DBInstance', 2);
+    assert.deepEqual(
+        one(t, 'AWS::RDS::DBSubnetGroup', '')[1].Properties.SubnetIds.map(plain),
+        ['NetworkVpcdataSubnet1Subnet', 'NetworkVpcdataSubnet2Subnet'],
+    );
     const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
     assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
     const password = one(t, 'AWS::RDS::DBCluster', '')[1].Properties.MasterUserPassword;
@@ -99,9 +114,13 @@ test('Valkey speaks TLS only and asks for a generated password', () => {
     assert.equal(group.AtRestEncryptionEnabled, true);
     assert.deepEqual(refs(group.AuthToken), [token]);
     assert.match(JSON.stringify(group.AuthToken), /resolve:secretsmanager/);
-    const url = one(t, 'AWS::SecretsManager::Secret', 'CacheUrl')[1].Properties.SecretString;
-    assert.match(JSON.stringify(url), /^\{"Fn::Join":\["",\["rediss:\/\/:\{\{resolve:secretsmanager:/);
-    assert.match(JSON.stringify(url), /"PrimaryEndPoint.Address"\]\},":6379"\]\]\}$/);
+    assert.equal(group.CacheNodeType, 'cache.t4g.micro');
+    assert.equal(plain(group.CacheSubnetGroupName), 'CacheSubnets');
+    assert.equal(
+        plain(one(t, 'AWS::SecretsManager::Secret', 'CacheUrl')[1].Properties.SecretString),
+        'rediss://:{{resolve:secretsmanager:CacheToken:SecretString:::}}@' +
+            'CacheValkey.PrimaryEndPoint.Address:6379',
+    );
 });
 
 for (const [database, kind, type] of [

@@ -3,49 +3,74 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { repository } from '../lib/image';
-import { CERTIFICATE, KEYS, one, refs, resources, template } from './helper';
+import { CERTIFICATE, KEYS, one, plain, resources, template } from './helper';
 
 const task = (which: 'Api' | 'Worker', t = template()) =>
     one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
 
-for (const [which, command] of [
-    ['Api', 'api'],
-    ['Worker', 'worker'],
-] as const)
-    test(`a task runs logmill ${command} with its settings, passwords from Secrets Manager`, () => {
-        const t = template();
-        const container = task(which).ContainerDefinitions[0];
-        assert.deepEqual([...container.EntryPoint, ...container.Command], ['logmill', command]);
-        const value = Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
-        assert.deepEqual(
-            [value.HOST, value.PORT, value.METRICS_PORT],
-            which === 'Api' ? ['0.0.0.0', '8000', undefined] : ['127.0.0.1', undefined, '8001'],
-        );
-        assert.deepEqual(
-            value.TRUSTED_PROXIES,
-            which === 'Api' ? { 'Fn::GetAtt': [one(t, 'AWS::EC2::VPC', '')[0], 'CidrBlock'] } : undefined,
-        );
-        assert.equal(value.WEB_CONCURRENCY, which === 'Api' ? '1' : undefined);
-        assert.equal(value.EMF_INTERVAL, '60');
-        assert.equal(value.EMF_NAMESPACE, 'logmill');
-        assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });
-        assert.deepEqual(value.DATABASE_HOST, {
-            'Fn::GetAtt': [one(t, 'AWS::RDS::DBInstance', '')[0], 'Endpoint.Address'],
+const environment = (container: any): Record<string, string> =>
+    Object.fromEntries(container.Environment.map((e: any) => [e.Name, plain(e.Value)]));
+const secrets = (container: any): Record<string, string> =>
+    Object.fromEntries(container.Secrets.map((e: any) => [e.Name, plain(e.ValueFrom)]));
+
+const DATABASE = {
+    DATABASE_HOST: 'DatabaseInstance.Endpoint.Address',
+    DATABASE_PORT: '5432',
+    DATABASE_NAME: 'logs',
+    PGSSLMODE: 'verify-full',
+    PGSSLROOTCERT: '/usr/share/logmill/rds.pem',
+};
+const COMMON = {
+    ...DATABASE,
+    AWS_REGION: 'AWS::Region',
+    SQS_QUEUE_URL: 'QueuesQueue',
+    EMF_INTERVAL: '60',
+    EMF_NAMESPACE: 'logmill',
+    LOG_FORMAT: 'json',
+    RETENTION_DAYS: '0',
+    SHUTDOWN_TIMEOUT: '20',
+};
+/* The settings of each half: its own, and its role of the database. */
+const HALVES = {
+    Api: [
+        {
+            HOST: '0.0.0.0',
+            PORT: '8000',
+            TRUSTED_PROXIES: 'NetworkVpc.CidrBlock', // the load balancer alone reaches it
+            WEB_CONCURRENCY: '1',
+        },
+        'DatabaseReader',
+    ],
+    Worker: [{ HOST: '127.0.0.1', METRICS_PORT: '8001' }, 'DatabaseWriter'],
+} as const;
+
+for (const which of ['Api', 'Worker'] as const)
+    test(`a task runs logmill ${which.toLowerCase()} with its settings, passwords from Secrets Manager`, () => {
+        const { ContainerDefinitions, Cpu, Memory, NetworkMode, RequiresCompatibilities } = task(which);
+        const [container] = ContainerDefinitions;
+        const [own, login] = HALVES[which];
+        assert.deepEqual([Cpu, Memory, NetworkMode, RequiresCompatibilities], ['512', '1024', 'awsvpc', ['FARGATE']]);
+        assert.deepEqual([...container.EntryPoint, ...container.Command], ['logmill', which.toLowerCase()]);
+        assert.deepEqual(environment(container), { ...COMMON, ...own });
+        assert.deepEqual(secrets(container), {
+            DATABASE_USER: `${login}:username::`,
+            DATABASE_PASS: `${login}:password::`,
+            REDIS_URL: 'CacheUrl',
         });
-        assert.equal(value.DATABASE_PORT, '5432');
-        assert.equal(value.DATABASE_NAME, 'logs');
-        assert.equal(value.PGSSLMODE, 'verify-full');
-        assert.equal(value.PGSSLROOTCERT, '/usr/share/logmill/rds.pem');
-        const secret = Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
-        assert.deepEqual(Object.keys(secret).sort(), ['DATABASE_PASS', 'DATABASE_USER', 'REDIS_URL']);
-        assert.match(JSON.stringify(secret.DATABASE_PASS), /:password::/);
-        assert.match(refs(secret.REDIS_URL)[0], /^CacheUrl/);
-        for (const name of ['DATABASE_PASS', 'REDIS_URL', 'DATABASE_URL']) assert.ok(!(name in value));
+        assert.deepEqual(
+            container.PortMappings ?? [],
+            which === 'Api' ? [{ ContainerPort: 8000, Protocol: 'tcp' }] : [],
+        );
+        assert.equal(container.Essential, true);
         assert.equal(container.ReadonlyRootFilesystem, true);
-        assert.ok(container.StopTimeout > Number(value.SHUTDOWN_TIMEOUT));
-        assert.equal(container.LogConfiguration.LogDriver, 'awslogs');
-        assert.equal(container.LogConfiguration.Options.mode, 'non-blocking');
-        assert.match(container.LogConfiguration.Options['max-buffer-size'], /^\d+[bkm]$/);
+        assert.equal(container.StopTimeout, 30); // more than SHUTDOWN_TIMEOUT
+        for (const { LogConfiguration } of ContainerDefinitions)
+            assert.equal(
+                plain(LogConfiguration),
+                `LogDriver awslogs; Options awslogs-group Services${which}Logs; ` +
+                    `awslogs-stream-prefix ${which.toLowerCase()}; awslogs-region AWS::Region; ` +
+                    'mode non-blocking; max-buffer-size 10485760b',
+            );
     });
 
 test('a worker that is not alive is replaced; the database is no part of that', () => {
@@ -54,13 +79,9 @@ test('a worker that is not alive is replaced; the database is no part of that', 
     assert.ok(check.StartPeriod >= 60 && check.Retries > 1 && check.Interval > check.Timeout);
 });
 
-test('logs are kept for ever, or for as many days as is set', () => {
-    const days = (settings = {}) =>
-        task('Worker', template(settings)).ContainerDefinitions[0].Environment.find(
-            (e: any) => e.Name === 'RETENTION_DAYS',
-        ).Value;
-    assert.equal(days(), '0');
-    assert.equal(days({ retentionDays: 30 }), '30');
+test('logs are kept for as many days as is set', () => {
+    const [container] = task('Worker', template({ retentionDays: 30 })).ContainerDefinitions;
+    assert.equal(environment(container).RETENTION_DAYS, '30');
 });
 
 test('the processor is ARM64, or x86 by choice', () => {
@@ -96,10 +117,6 @@ test('a new worker is there before a new api, which needs its schema', () => {
 
 test('with a secret of keys the api has its text, and lets in nobody without a key', () => {
     const t = template({ keysSecretArn: KEYS });
-    const environment = (container: any) =>
-        Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
-    const secrets = (container: any) =>
-        Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
     const api = task('Api', t).ContainerDefinitions[0];
     assert.equal(secrets(api).KEYS, KEYS);
     assert.equal(environment(api).ANONYMOUS, 'none');
@@ -112,40 +129,31 @@ test('with a secret of keys the api has its text, and lets in nobody without a k
     }
 });
 
-test('workers and api log in by roles of their own; what makes them alone has the master password', () => {
+test('the master password is for what makes the roles alone, by which workers and api log in', () => {
     const t = template();
-    const [worker, migrate] = task('Worker', t).ContainerDefinitions;
-    const [api, ...others] = task('Api', t).ContainerDefinitions;
-    assert.deepEqual(others, []);
-    const logins = (container: any) =>
-        Object.fromEntries(
-            container.Secrets.filter((s: any) => /^DATABASE_/.test(s.Name)).map((s: any) => [
-                s.Name,
-                /^Database(Writer|Reader)?/.exec(refs(s.ValueFrom)[0])![0] + /:\w+::/.exec(JSON.stringify(s.ValueFrom))![0],
-            ]),
-        );
-    assert.deepEqual(logins(api), {
-        DATABASE_USER: 'DatabaseReader:username::',
-        DATABASE_PASS: 'DatabaseReader:password::',
-    });
-    assert.deepEqual(logins(worker), {
-        DATABASE_USER: 'DatabaseWriter:username::',
-        DATABASE_PASS: 'DatabaseWriter:password::',
-    });
-    assert.deepEqual(logins(migrate), {
-        DATABASE_USER: 'Database:username::',
-        DATABASE_PASS: 'Database:password::',
+    const [, migrate, ...others] = task('Worker', t).ContainerDefinitions;
+    assert.deepEqual([others, task('Api', t).ContainerDefinitions.length], [[], 1]);
+    assert.deepEqual(secrets(migrate), {
+        DATABASE_USER: 'DatabaseInstanceSecretAttachment:username::',
+        DATABASE_PASS: 'DatabaseInstanceSecretAttachment:password::',
         DATABASE_WRITER_USER: 'DatabaseWriter:username::',
         DATABASE_WRITER_PASS: 'DatabaseWriter:password::',
         DATABASE_READER_USER: 'DatabaseReader:username::',
         DATABASE_READER_PASS: 'DatabaseReader:password::',
     });
-    const user = (which: string) =>
-        JSON.parse(
-            one(t, 'AWS::SecretsManager::Secret', `Database${which}`)[1].Properties.GenerateSecretString
-                .SecretStringTemplate,
-        ).username;
-    assert.deepEqual([user('Writer'), user('Reader')], ['logmill_worker', 'logmill_api']);
+    for (const [which, username] of [
+        ['Writer', 'logmill_worker'],
+        ['Reader', 'logmill_api'],
+    ])
+        assert.deepEqual(
+            one(t, 'AWS::SecretsManager::Secret', `Database${which}`)[1].Properties.GenerateSecretString,
+            {
+                SecretStringTemplate: JSON.stringify({ username }),
+                GenerateStringKey: 'password',
+                PasswordLength: 64,
+                ExcludePunctuation: true,
+            },
+        );
 });
 
 test('the schema is ready before a worker begins, and a worker before an api of the same version', () => {
@@ -156,9 +164,7 @@ test('the schema is ready before a worker begins, and a worker before an api of 
     assert.equal(migrate.Essential, false);
     assert.deepEqual(migrate.Image, worker.Image);
     assert.equal(migrate.ReadonlyRootFilesystem, true);
-    const value = Object.fromEntries(migrate.Environment.map((e: any) => [e.Name, e.Value]));
-    assert.equal(value.PGSSLMODE, 'verify-full');
-    assert.equal(value.DATABASE_NAME, 'logs');
+    assert.deepEqual(environment(migrate), { ...DATABASE, LOG_FORMAT: 'json' });
     const [, api] = one(t, 'AWS::ECS::Service', 'ServicesApi');
     assert.ok(api.DependsOn.includes(one(t, 'AWS::ECS::Service', 'ServicesWorker')[0]));
 });
@@ -187,9 +193,9 @@ test('the load balancer faces clients and asks /health', () => {
 });
 
 test('without a certificate there is HTTP; with one, HTTPS, and HTTP is refused, not led there', () => {
-    const plain = resources(template(), 'AWS::ElasticLoadBalancingV2::Listener').map(([, l]) => l.Properties);
+    const http = resources(template(), 'AWS::ElasticLoadBalancingV2::Listener').map(([, l]) => l.Properties);
     assert.deepEqual(
-        plain.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
+        http.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
         [[80, 'HTTP', 'forward']],
     );
     const tls = resources(template({ certificateArn: CERTIFICATE }), 'AWS::ElasticLoadBalancingV2::Listener')
@@ -206,7 +212,7 @@ test('without a certificate there is HTTP; with one, HTTPS, and HTTP is refused,
     assert.match(JSON.parse(tls[0].DefaultActions[0].FixedResponseConfig.MessageBody).detail, /https/);
     assert.deepEqual(tls[1].Certificates, [{ CertificateArn: CERTIFICATE }]);
     assert.match(tls[1].SslPolicy, /^ELBSecurityPolicy-TLS13-1-[23]-/);
-    for (const listener of [plain[0], tls[1]])
+    for (const listener of [http[0], tls[1]])
         assert.match(listener.DefaultActions[0].TargetGroupArn.Ref, /^ServicesTargets/);
 });
 
