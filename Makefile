@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test arm64-test fresh-test tarball compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test arm64-test fresh-test tarball compose-test image-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -148,6 +148,10 @@ tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems wit
 compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)
 	@tools/bootstrap compose
 	tools/compose-test
+
+image-test: ## the image, built for ARCHITECTURES ("amd64 arm64": arm64 by qemu-user, long), takes logs and finds them (as root)
+	@tools/bootstrap compose $(filter arm64,$(ARCHITECTURES))
+	tools/image-test $(ARCHITECTURES)
 
 clean: ## removes everything that was built
 	rm -rf build

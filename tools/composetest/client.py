@@ -5,6 +5,7 @@ these is there exactly once.
 import collections
 import http.client
 import json
+import socket
 import threading
 import time
 import urllib.parse
@@ -13,6 +14,12 @@ import uuid
 TIMEOUT_SECONDS = 15
 PATIENCE_SECONDS = 120
 PAGE = 1000
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class Client:

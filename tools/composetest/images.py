@@ -3,7 +3,10 @@ stand-ins under the same names are built from Debian's packages, and ElasticMQ f
 """
 
 import glob
+import hashlib
+import json
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +18,10 @@ CACHE = os.path.join(TOOLS, "..", "build", "compose-test")
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 PULL_SECONDS = 300
 
+# As Debian and Docker call them, by what the kernel calls them.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+HERE_IS = ARCHITECTURES.get(platform.machine(), platform.machine())
+
 STAND_INS = {"postgres:17": "postgres", "valkey/valkey:8": "valkey",
              "softwaremill/elasticmq-native:1.7.1": "elasticmq"}
 
@@ -22,46 +29,65 @@ STAND_INS = {"postgres:17": "postgres", "valkey/valkey:8": "valkey",
 NOT_IN_SLIM = ("doc", "info", "lintian", "locale", "man")
 
 
-def provide(env):
-    """Sees to it that the engine of `env` has all of them; returns those that are stand-ins."""
-    missing = [image for image in (BASE, *STAND_INS) if not there(image, env)]
-    made = [image for image in missing if not pull(image, env)]
-    if BASE in made or (made and not there(BASE, env)):
-        make_base(env)
+def provide(env, architecture=HERE_IS, images=(BASE, *STAND_INS)):
+    """Sees to it that the engine of `env` has these; returns those that are stand-ins."""
+    missing = [image for image in images if not there(image, env, architecture)]
+    made = [image for image in missing if not pull(image, env, architecture)]
+    if BASE in made or (made and not there(BASE, env, architecture)):
+        make_base(env, architecture)
     for image in made:
         if image != BASE:
             make(image, env)
     return made
 
 
-def there(image, env):
-    return subprocess.run(["docker", "image", "inspect", image], env=env,
-                          capture_output=True, check=False).returncode == 0
+def there(image, env, architecture):
+    found = subprocess.run(["docker", "image", "inspect", "--format", "{{.Architecture}}", image],
+                           env=env, capture_output=True, text=True, check=False)
+    return found.returncode == 0 and found.stdout.strip() == architecture
 
 
-def pull(image, env):
+def pull(image, env, architecture):
+    command = ["docker", "pull", "--quiet", "--platform", f"linux/{architecture}", image]
     try:
-        return subprocess.run(["docker", "pull", "--quiet", image], env=env, capture_output=True,
-                              timeout=PULL_SECONDS, check=False).returncode == 0
+        return subprocess.run(command, env=env, capture_output=True, timeout=PULL_SECONDS,
+                              check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
 
-def make_base(env):
-    """debian:trixie-slim by debootstrap, kept in build/ for the next time."""
-    archive = os.path.join(CACHE, "trixie-slim.tar")
+def make_base(env, architecture):
+    """debian:trixie-slim by debootstrap, kept in build/ for the next time. Programs of another
+    architecture have to run here (`run_programs_of` in tools/debian.sh)."""
+    archive = os.path.join(CACHE, f"trixie-slim-{architecture}.tar")
     if not os.path.exists(archive):
         os.makedirs(CACHE, exist_ok=True)
         root = tempfile.mkdtemp(prefix="logmill-trixie-")
         try:
-            quietly(["debootstrap", "--variant=minbase", "trixie", root, MIRROR])
+            quietly(["debootstrap", f"--arch={architecture}", "--variant=minbase", "trixie", root,
+                     MIRROR])
             slim(root)
-            quietly(["tar", "-C", root, "-cf", archive + ".new", "."])
-            os.rename(archive + ".new", archive)
+            write_image(root, architecture, archive)
         finally:
             shutil.rmtree(root, ignore_errors=True)
-    subprocess.run(["docker", "import", archive, BASE], env=env, stdout=subprocess.DEVNULL,
-                   check=True)
+    quietly(["docker", "load", "--input", archive], env)
+
+
+def write_image(root, architecture, archive):
+    """What `docker load` takes. `docker import` would do, but the engine of Debian 12 says of all
+    that it imports that it is of the engine's own architecture."""
+    with tempfile.TemporaryDirectory(prefix="logmill-image-") as parts:
+        quietly(["tar", "-C", root, "-cf", f"{parts}/layer.tar", "."])
+        with open(f"{parts}/layer.tar", "rb") as layer:
+            digest = hashlib.file_digest(layer, "sha256").hexdigest()
+        config = {"architecture": architecture, "os": "linux", "config": {"Cmd": ["bash"]},
+                  "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]}}
+        manifest = [{"Config": "config.json", "RepoTags": [BASE], "Layers": ["layer.tar"]}]
+        for name, content in (("config", config), ("manifest", manifest)):
+            with open(f"{parts}/{name}.json", "w", encoding="ascii") as file:
+                json.dump(content, file)
+        quietly(["tar", "-C", parts, "-cf", archive + ".new", "."])
+    os.rename(archive + ".new", archive)
 
 
 def slim(root):
