@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
+import { AuroraPostgresEngineVersion, PostgresEngineVersion } from 'aws-cdk-lib/aws-rds';
 import { one, plain, refs, resources, template } from './helper';
 
 test('queue and dead letters keep messages for 14 days, encrypted, also when the stack is gone', () => {
@@ -137,3 +138,16 @@ for (const [database, kind, type] of [
         assert.ok(made.DependsOn.includes(id));
         assert.deepEqual(made.Properties.EnableCloudwatchLogsExports, ['postgresql']);
     });
+
+test('PostgreSQL is the newest 17 that the library knows, in RDS and in Aurora', () => {
+    const newest = (versions: object) =>
+        Math.max(...Object.keys(versions).flatMap((name) => /^VER_17_(\d+)$/.exec(name)?.[1] ?? []).map(Number));
+    assert.equal(
+        one(template(), 'AWS::RDS::DBInstance', '')[1].Properties.EngineVersion,
+        `17.${newest(PostgresEngineVersion)}`,
+    );
+    assert.equal(
+        one(template({ database: 'aurora' }), 'AWS::RDS::DBCluster', '')[1].Properties.EngineVersion,
+        `17.${newest(AuroraPostgresEngineVersion)}`,
+    );
+});
