@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
+import { repository } from '../lib/image';
 import { API, CLASSES, TASK_CONNECTIONS, WORKER } from '../lib/thresholds';
-import { one, plain, refs, resources, template } from './helper';
+import { KEYS, one, plain, refs, resources, template } from './helper';
 
 const API_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesApiService.Name';
 const WORKER_TASKS = 'ClusterName ServicesCluster, ServiceName ServicesWorkerService.Name';
@@ -305,6 +308,21 @@ test('scaling up and failed deployments tell the topic; scaling down at rest tel
             'detail-type ECS Service Action,ECS Deployment State Change; ' +
             'resources ServicesApiService,ServicesWorkerService; detail eventType WARN,ERROR',
     ]);
+});
+
+test('the README counts what is paid by the piece', () => {
+    const t = template({ keysSecretArn: KEYS });
+    const readme = readFileSync(join(repository(), 'cdk/README.md'), 'utf8');
+    const count = (type: string) => resources(t, type).length;
+    const tracking = resources(t, 'AWS::ApplicationAutoScaling::ScalingPolicy').filter(
+        ([, { Properties }]) => Properties.PolicyType === 'TargetTrackingScaling',
+    ).length;
+    for (const line of [
+        `alarms: ${count('AWS::CloudWatch::Alarm')}, ${2 * tracking} of scaling, `,
+        `${count('AWS::SecretsManager::Secret') + 1} secrets, the keys among them`,
+        `${count('AWS::EC2::VPCEndpoint') - 1} interface endpoints × 2 zones`,
+    ])
+        assert.ok(readme.includes(`| ${line}`), line);
 });
 
 const SHOWN = [
