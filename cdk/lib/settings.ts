@@ -38,6 +38,8 @@ export const ECR_IMAGE = new RegExp(
 /** Whole, with the six letters at its end: without them a task's role would not be the secret's. */
 const SECRET = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$/;
 
+const CERTIFICATE = /^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate\/[A-Za-z0-9-]+$/;
+
 /** 203.0.113.0/24; an address alone is a /32. */
 const RANGE = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:[.](?!$|\/)|(?=\/))){4}\/(?:[1-9]|[12]\d|3[0-2])$/;
 
@@ -72,23 +74,11 @@ export function settingsFromContext(node: Node): Settings {
             throw new Error(`context ${name} is "${text(name)}", allowed: ${least} to ${most}`);
         return value;
     };
-    const image = (): string => {
-        const value = text('imageUri');
-        if (value && !ECR_IMAGE.test(value))
-            throw new Error(
-                `context imageUri is "${value}", allowed: ` +
-                    'ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, or nothing, which builds the Dockerfile',
-            );
-        return value;
-    };
-    const secret = (name: keyof Settings, none: string, means: string): string => {
+    /** What is like `pattern`, or `none`, which is empty in the settings. */
+    const like = (name: keyof Settings, pattern: RegExp, allowed: string, none = ''): string => {
         const value = text(name);
         if (value === none) return '';
-        if (!SECRET.test(value))
-            throw new Error(
-                `context ${name} is "${value}", allowed: the whole ARN of a secret in Secrets Manager, ` +
-                    `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, or ${means}`,
-            );
+        if (!pattern.test(value)) throw new Error(`context ${name} is "${value}", allowed: ${allowed}`);
         return value;
     };
     const ranges = (): string[] => {
@@ -105,14 +95,25 @@ export function settingsFromContext(node: Node): Settings {
         return all;
     };
     return guarded({
-        imageUri: image(),
+        imageUri: like(
+            'imageUri',
+            ECR_IMAGE,
+            'ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, or nothing, which builds the Dockerfile',
+        ),
         exposure: oneOf('exposure', ['internal', 'internet']),
         clientRanges: ranges(),
-        certificateArn: text('certificateArn'),
-        keysSecretArn: secret(
+        certificateArn: like(
+            'certificateArn',
+            CERTIFICATE,
+            'the ARN of a certificate in ACM, arn:aws:acm:REGION:ACCOUNT:certificate/ID, or nothing',
+        ),
+        keysSecretArn: like(
             'keysSecretArn',
+            SECRET,
+            'the whole ARN of a secret in Secrets Manager, ' +
+                'arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, or none, with which ' +
+                'whoever reaches the load balancer may read and write',
             'none',
-            'none, with which whoever reaches the load balancer may read and write',
         ),
         cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
         database: oneOf('database', ['rds', 'aurora']),
@@ -120,7 +121,7 @@ export function settingsFromContext(node: Node): Settings {
         multiAz: oneOf('multiAz', ['true', 'false']) === 'true',
         deletionProtection: oneOf('deletionProtection', ['true', 'false']) === 'true',
         natGateways: Number(oneOf('natGateways', ['0', '1', '2', '3'])),
-        s3PrefixListId: text('s3PrefixListId'),
+        s3PrefixListId: like('s3PrefixListId', /^pl-[0-9a-f]+$/, 'the id of a prefix list, pl-…, or nothing'),
         retentionDays: count('retentionDays', 0, 999_999),
     });
 }

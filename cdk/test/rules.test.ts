@@ -132,6 +132,16 @@ test('a bad setting is named, with what is allowed', () => {
         '10.0.0.0/8',
         '203.0.113.7/32',
     ]);
+    assert.throws(
+        () => from({ certificateArn: 'logs.example.com' }),
+        /context certificateArn is "logs.example.com", allowed: .*arn:aws:acm:REGION/,
+    );
+    assert.throws(
+        () => from({ s3PrefixListId: 'com.amazonaws.eu-central-1.s3' }),
+        /context s3PrefixListId is "com[.].*", allowed: .*pl-/,
+    );
+    assert.equal(from({ certificateArn: CERTIFICATE }).certificateArn, CERTIFICATE);
+    assert.equal(from({ s3PrefixListId: 'pl-6ea54007' }).s3PrefixListId, 'pl-6ea54007');
     assert.throws(() => from({ retentionDays: '-1' }), /context retentionDays is "-1", allowed: 0 to 999999/);
     assert.equal(from({ deletionProtection: 'false' }).deletionProtection, false);
 });
