@@ -186,7 +186,7 @@ stdout_logfile_backups=1000
 export const DAEMONS: Logger[] = [
     {
         name: 'logrotate',
-        title: 'logrotate 3.21, create, delaycompress, olddir; the writer reopens 0.3 s late',
+        title: 'logrotate, create, delaycompress, olddir; the writer reopens 0.3 s late',
         args: ['app.log'],
         needs: 'logrotate',
         write: async (place) => {
@@ -201,7 +201,7 @@ export const DAEMONS: Logger[] = [
     },
     {
         name: 'logrotate-date',
-        title: 'logrotate 3.21, create, dateext, compress; the writer reopens 0.3 s late',
+        title: 'logrotate, create, dateext, compress; the writer reopens 0.3 s late',
         args: ['app.log'],
         needs: 'logrotate',
         thrown: 'written by the late writer when gzip had read the file, which is then deleted',
@@ -216,7 +216,7 @@ export const DAEMONS: Logger[] = [
     },
     {
         name: 'logrotate-renamecopy',
-        title: 'logrotate 3.21, renamecopy, olddir; the writer reopens 0.3 s late',
+        title: 'logrotate, renamecopy, olddir; the writer reopens 0.3 s late',
         args: ['app.log'],
         needs: 'logrotate',
         thrown: 'written by the late writer when the file had been copied, which is then deleted',
@@ -232,18 +232,18 @@ export const DAEMONS: Logger[] = [
     },
     {
         name: 'logrotate-copy',
-        title: 'logrotate 3.21, copytruncate, compress',
+        title: 'logrotate, copytruncate, compress',
         args: ['app.log'],
         needs: 'logrotate',
         thrown: 'written between the last read of the copy and the truncation',
         write: (place) => logrotate(place, 'keep', ['copytruncate', 'compress']),
     },
-    service('svlogd', 'svlogd (runit 2.1.2), processor gzip', (folder) => {
+    service('svlogd', 'svlogd (runit), processor gzip', (folder) => {
         writeFileSync(path.join(folder, 'config'), `s${SIZE}\nn0\n!gzip\n`);
         return ['svlogd', '-tt', folder];
     }),
-    service('s6-log', 's6-log 2.11', (folder) => ['s6-log', 'n1000', `s${SIZE}`, folder]),
-    service('multilog', 'multilog (daemontools 0.76)', (folder) => [
+    service('s6-log', 's6-log', (folder) => ['s6-log', 'n1000', `s${SIZE}`, folder]),
+    service('multilog', 'multilog (daemontools)', (folder) => [
         'multilog',
         `s${SIZE}`,
         'n1000',
@@ -251,7 +251,7 @@ export const DAEMONS: Logger[] = [
     ]),
     {
         name: 'rotatelogs',
-        title: 'rotatelogs 2.4, names of seconds',
+        title: 'rotatelogs, names of seconds',
         args: ['app.*.log'],
         needs: 'rotatelogs',
         write: (place) =>
@@ -263,7 +263,7 @@ export const DAEMONS: Logger[] = [
     },
     {
         name: 'rotatelogs-ring',
-        title: 'rotatelogs 2.4, -n 3',
+        title: 'rotatelogs, -n 3',
         args: ['app.log', 'app.log.1', 'app.log.2'],
         needs: 'rotatelogs',
         isRing: true,
@@ -273,14 +273,14 @@ export const DAEMONS: Logger[] = [
     },
     {
         name: 'nginx',
-        title: 'nginx 1.22, USR1, two workers',
+        title: 'nginx, USR1, two workers',
         args: ['access.log'],
         needs: 'nginx',
         write: nginx,
     },
     {
         name: 'postgres',
-        title: 'PostgreSQL 15, logging_collector',
+        title: 'PostgreSQL, logging_collector',
         args: ['postgresql-*.log'],
         write: postgres,
         others: /(LOG|HINT|ERROR|FATAL): {2}(?!postgres #)/,
