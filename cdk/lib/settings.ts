@@ -120,7 +120,7 @@ export function settingsFromContext(node: Node): Settings {
         storageGiB: count('storageGiB', 20, DATABASE.maxStorageGiB - 1),
         multiAz: oneOf('multiAz', ['true', 'false']) === 'true',
         deletionProtection: oneOf('deletionProtection', ['true', 'false']) === 'true',
-        natGateways: Number(oneOf('natGateways', ['0', '1', '2', '3'])),
+        natGateways: Number(oneOf('natGateways', ['0', '1', '2'])),
         s3PrefixListId: like('s3PrefixListId', /^pl-[0-9a-f]+$/, 'the id of a prefix list, pl-…, or nothing'),
         retentionDays: count('retentionDays', 0, 999_999),
     });
