@@ -74,18 +74,20 @@ const box = (value: unknown) =>
     /Network(LoadBalancer|Api|Worker|Database|Cache|Endpoints)[0-9A-F]{8}$/.exec(refs(value)[0] ?? '')?.[1] ??
     JSON.stringify(value);
 
+/** That of a rule for one port of TCP, or all that the rule lets through. */
+const port = ({ IpProtocol, FromPort, ToPort }: any) =>
+    IpProtocol === 'tcp' && FromPort === ToPort ? FromPort : `${IpProtocol} ${FromPort} to ${ToPort}`;
+
 test('security groups allow the drawn arrows and nothing else', () => {
     const t = template();
     const arrows = ['LoadBalancer > Api 8000'];
     for (const tasks of ['Api', 'Worker'])
         arrows.push(`${tasks} > Database 5432`, `${tasks} > Cache 6379`, `${tasks} > Endpoints 443`);
     const ingress = resources(t, 'AWS::EC2::SecurityGroupIngress').map(
-        ([, r]) =>
-            `${box(r.Properties.SourceSecurityGroupId)} > ${box(r.Properties.GroupId)} ${r.Properties.FromPort}`,
+        ([, { Properties: p }]) => `${box(p.SourceSecurityGroupId)} > ${box(p.GroupId)} ${port(p)}`,
     );
     const egress = resources(t, 'AWS::EC2::SecurityGroupEgress').map(
-        ([, r]) =>
-            `${box(r.Properties.GroupId)} > ${box(r.Properties.DestinationSecurityGroupId)} ${r.Properties.FromPort}`,
+        ([, { Properties: p }]) => `${box(p.GroupId)} > ${box(p.DestinationSecurityGroupId)} ${port(p)}`,
     );
     assert.deepEqual(ingress.sort(), [...arrows].sort());
     assert.deepEqual(egress.sort(), [...arrows].sort());
@@ -95,11 +97,11 @@ test('security groups allow the drawn arrows and nothing else', () => {
         const none = (rule: any) => rule.CidrIp === '255.255.255.255/32';
         return [
             ...(r.Properties.SecurityGroupIngress ?? []).map(
-                (i: any) => `${i.CidrIp} > ${name} ${i.FromPort}`,
+                (i: any) => `${i.CidrIp} > ${name} ${port(i)}`,
             ),
             ...(r.Properties.SecurityGroupEgress ?? [])
                 .filter((e: any) => !none(e))
-                .map((e: any) => `${name} > ${e.CidrIp} ${e.FromPort}`),
+                .map((e: any) => `${name} > ${e.CidrIp} ${port(e)}`),
         ];
     });
     /* S3 has no address of its own: see network.ts. No route leads anywhere else. */
