@@ -52,6 +52,7 @@ int postgres_place_tear_down(void **state)
 {
     struct postgres_place *p = *state;
 
+    postgres_server_thaw(postgres_place_server); /* after a case that failed amid it */
     store_test_rows_release(&p->rows);
     store_reader_free(p->r);
     store_writer_free(p->w);

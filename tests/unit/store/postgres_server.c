@@ -255,7 +255,8 @@ void postgres_server_freeze(struct postgres_server *p)
 
 void postgres_server_thaw(struct postgres_server *p)
 {
-    signal_all(p, SIGCONT);
+    if (p->pid > 0)
+        signal_all(p, SIGCONT);
 }
 
 void postgres_server_free(struct postgres_server *p)

@@ -22,7 +22,7 @@ void postgres_server_free(struct postgres_server *p);
 void postgres_server_kill(struct postgres_server *p);
 void postgres_server_start(struct postgres_server *p);
 
-/* SIGSTOP and SIGCONT to it and all its sessions. */
+/* SIGSTOP and SIGCONT to it and all its sessions. What is not frozen may be thawed. */
 void postgres_server_freeze(struct postgres_server *p);
 void postgres_server_thaw(struct postgres_server *p);
 

@@ -23,6 +23,8 @@ enum {
     SLICE_MS = 100,
     CANCELS = 30,
     AT_ONCE_US = 3000000, /* less than the time in which a connection is given up, 5 s */
+    LISTED_TRIES = 100,
+    LISTED_PAUSE_US = 10000,
 };
 
 static struct log_matcher *matcher_of_all(int64_t since_us)
@@ -544,6 +546,14 @@ static int threads_now(void)
     return n;
 }
 
+/* A thread that was joined may be listed for a moment more. */
+static void assert_at_most_threads(int n)
+{
+    for (int i = 0; threads_now() > n && i < LISTED_TRIES; i++)
+        usleep(LISTED_PAUSE_US);
+    assert_in_range(threads_now(), 0, n);
+}
+
 static void assert_reads_again(struct postgres_place *p)
 {
     struct record record = store_test_record(clock_wall_us(), 1, "info", "m", NULL);
@@ -564,7 +574,7 @@ static void a_cancel_ends_connecting_to_a_silent_server(void **state)
     postgres_server_freeze(postgres_place_server);
     for (int i = 0; i < CANCELS; i++)
         expect_cancel(p);
-    assert_in_range(threads_now(), threads, threads + 2);
+    assert_at_most_threads(threads + 2);
     postgres_server_thaw(postgres_place_server);
     assert_reads_again(p);
 }
@@ -592,7 +602,7 @@ static void cancels_that_a_silent_server_does_not_answer_are_few(void **state)
         expect_cancel(p);
         p->r = kept;
     }
-    assert_in_range(threads_now(), threads, threads + 8);
+    assert_at_most_threads(threads + 8);
     postgres_server_thaw(postgres_place_server);
     for (int i = 0; i < 16; i++)
         store_reader_free(readers[i]);
