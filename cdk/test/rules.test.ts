@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { repository } from '../lib/image';
 import { LogmillStack } from '../lib/logmill-stack';
 import { DEFAULTS, Settings, settingsFromContext } from '../lib/settings';
 import { CERTIFICATE, KEYS, temporary } from './helper';
@@ -145,6 +146,19 @@ test('a bad setting is named, with what is allowed', () => {
     assert.throws(() => from({ natGateways: 3 }), /context natGateways is "3", allowed: 0, 1, 2/);
     assert.throws(() => from({ retentionDays: '-1' }), /context retentionDays is "-1", allowed: 0 to 999999/);
     assert.equal(from({ deletionProtection: 'false' }).deletionProtection, false);
+});
+
+test('each choice is in cdk.json and in the README, with its default', () => {
+    const file = (name: string) => readFileSync(join(repository(), 'cdk', name), 'utf8');
+    const context = JSON.parse(file('cdk.json')).context;
+    const known = Object.keys(context).filter((name) => !name.startsWith('@') && name !== 'stackName');
+    assert.deepEqual(known.sort(), Object.keys(DEFAULTS).sort());
+    for (const [name, value] of Object.entries(DEFAULTS)) {
+        const text = String(value); // of none, empty
+        assert.equal(String(context[name]), text, name);
+        const row = new RegExp(`^[|] \`${name}\` [|] (\`(.*)\`|needed)? ?[|] `, 'm').exec(file('README.md'));
+        assert.equal(row?.[2] ?? '', text, `README: ${name}`);
+    }
 });
 
 test('nothing is open to everybody by default, nor by half of a choice', () => {
