@@ -105,6 +105,286 @@ browserTest('a click on a value includes it, − leaves it out, and another clic
     await page.shows(['one', 'four']);
 }, wide);
 
+/** The panel's questions for the values of one field: its path, and the query. */
+function askedForValues(tab: Page): string[] {
+    const asked: string[] = [];
+    tab.on('request', (request) => {
+        const { pathname, searchParams } = new URL(request.url());
+        const [, path] = /^\/logs\/fields\/(.+)$/.exec(pathname) ?? [];
+        if (path) asked.push(`${decodeURIComponent(path)}: ${searchParams.get('query')}`);
+    });
+    return asked;
+}
+
+browserTest('values of a field gather in one chip, and the others stay to be chosen, with their counts', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.include('service', 'pay').click();
+    await page.shows(['one', 'two', 'four']);
+    await fields.note.getByText('In 3 logs').waitFor();
+    assert.deepEqual(await fields.values('service'), ['pay 3', 'cart 1']);
+    await fields.field('service').getByText('4 logs · 2 values').waitFor();
+    assert.deepEqual(await fields.marked('service'), ['pay']);
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'service:(pay OR cart)');
+    await page.shows(['one', 'two', 'three', 'four']);
+    assert.equal(await tab.getByTestId('chip').count(), 1);
+    assert.deepEqual(await fields.marked('service'), ['pay', 'cart']);
+    await fields.include('service', 'pay').click();
+    await page.addressHas('query', 'service:cart');
+    await page.shows(['three']);
+    assert.deepEqual(await fields.marked('service'), ['cart']);
+    assert.deepEqual(await fields.values('service'), ['pay 3', 'cart 1']);
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query');
+    await page.shows(['one', 'two', 'three', 'four']);
+    assert.deepEqual(await fields.marked('service'), []);
+}, wide);
+
+browserTest('what is left out gathers as well, and can be taken back where it stands', async (scene) => {
+    await shop(scene);
+    const { page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.exclude('service', 'pay').click();
+    await page.addressHas('query', '-service:pay');
+    await page.shows(['three']);
+    assert.deepEqual(await fields.values('service'), ['pay 3', 'cart 1']);
+    assert.deepEqual(await fields.marked('service', 'exclude'), ['pay']);
+    await fields.exclude('service', 'cart').click();
+    await page.addressHas('query', '-service:(pay OR cart)');
+    // No log has any more of it, and it is there all the same.
+    await fields.note.getByText('In 0 logs').waitFor();
+    assert.deepEqual(await fields.marked('service', 'exclude'), ['pay', 'cart']);
+    await fields.exclude('service', 'pay').click();
+    await page.addressHas('query', '-service:cart');
+    await page.shows(['one', 'two', 'four']);
+    // What is asked for is not left out.
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'service:cart');
+    assert.deepEqual([await fields.marked('service'), await fields.marked('service', 'exclude')], [['cart'], []]);
+}, wide);
+
+browserTest('counts are of the logs that all else leaves, and what is chosen is listed even if it leaves none', async (scene) => {
+    await shop(scene);
+    const { page, fields } = await open(scene, '?query=level:error service:pay');
+    await page.isIn('nomatch');
+    await fields.unfold('service');
+    await eventually('the values that errors have', async () => (await fields.values('service')).join() === 'cart 1,pay 0');
+    assert.deepEqual(await fields.values('level'), ['info 3', 'error 0']);
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'level:error service:(pay OR cart)');
+    await page.shows(['three']);
+    await eventually('levels of both', async () => (await fields.values('level')).join() === 'info 3,error 1');
+}, wide);
+
+browserTest('names and values that need quotes, numbers, truths and paths gather, also with what was typed', async (scene) => {
+    const { server } = scene;
+    await postLogs(server, [
+        { message: 'one', level: 'info', 'a b': 'x "y"', n: 1.5, ok: true, path: '/api/users' },
+        { message: 'two', level: 'info', 'a b': 'OR', n: -7, ok: false, path: '/api' },
+        { message: 'three', level: 'WARN', 'a b': '', n: '1e400', ok: true, path: '/' },
+    ].map((log, n) => ({ ...log, timestamp: new Date(Date.now() - n * 1000).toISOString() })));
+    // No number of JavaScript is that.
+    await fetch(`http://127.0.0.1:${server.port}/log`, {
+        method: 'POST', headers: { 'Content-Type': 'application/json' },
+        body: `{"message":"four","level":"err","timestamp":"${new Date(Date.now() - 9000).toISOString()}","attributes":{"n":9007199254740993}}`,
+    });
+    await atRest(server);
+    const { tab, page, fields } = await open(scene);
+    const gathers = async (query: string, name: string, value: string, wanted: string, shows: string[]): Promise<void> => {
+        await page.search.fill(query);
+        await page.search.press('Enter');
+        await fields.unfold(name);
+        await fields.include(name, value).click();
+        await page.addressHas('query', wanted);
+        await page.shows(shows);
+        assert.equal((await fields.marked(name)).length, 2, wanted);
+        await tab.getByRole('button', { name: /^Remove filter/ }).click();
+        await page.addressHas('query');
+        await page.shows(['one', 'two', 'three', 'four']);
+    };
+    await gathers('"a b":"x \\"y\\""', 'a b', 'OR', '"a b":("x \\"y\\"" OR "OR")', ['one', 'two']);
+    await gathers('"a b":OR', 'a b', 'empty', '"a b":("OR" OR "")', ['two', 'three']);
+    await gathers('n:9007199254740993', 'n', '-7', 'n:(9007199254740993 OR -7)', ['two', 'four']);
+    await gathers('n:"1e400"', 'n', '9007199254740993', 'n:(1e400 OR 9007199254740993)', ['three', 'four']);
+    await gathers('ok:true', 'ok', 'false', 'ok:(true OR false)', ['one', 'two', 'three']);
+    await gathers('path:/api/users', 'path', '/api', 'path:("/api/users" OR "/api")', ['one', 'two']);
+    await gathers('level:error', 'level', 'info', 'level:(error OR info)', ['one', 'two', 'four']);
+}, wide);
+
+browserTest('ranges, wildcards and what is asked for twice stay as they are', async (scene) => {
+    await shop(scene);
+    const { page, fields } = await open(scene, '?query=http.status:>100');
+    await fields.unfold('http.status');
+    await fields.include('http.status', '500').click();
+    await page.addressHas('query', 'http.status:>100 http.status:500');
+    await page.shows(['two', 'three']);
+    await fields.include('http.status', '200').click();
+    await page.addressHas('query', 'http.status:>100 http.status:(500 OR 200)');
+    await page.search.fill('service:pa* service:pay service:"pay"');
+    await page.search.press('Enter');
+    await page.addressHas('query', 'http.status:>100 http.status:(500 OR 200) service:pa* service:pay service:"pay"');
+    await fields.unfold('service');
+    await eventually('the values that are shown', async () => (await fields.values('service')).join() === 'pay 2');
+    await fields.include('service', 'pay').click();
+    await page.addressHas('query', 'http.status:>100 http.status:(500 OR 200) service:pa* service:"pay"');
+}, wide);
+
+browserTest('back, forward and a chip that is switched off are what is chosen', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.include('service', 'pay').click();
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'service:(pay OR cart)');
+    await tab.goBack();
+    await page.addressHas('query', 'service:pay');
+    assert.deepEqual(await fields.marked('service'), ['pay']);
+    await tab.goForward();
+    await eventually('both again', async () => (await fields.marked('service')).join() === 'pay,cart');
+    await tab.getByRole('button', { name: /^Switch off/ }).click();
+    await page.addressHas('off', 'service:(pay OR cart)');
+    await eventually('none is chosen', async () => (await fields.marked('service')).length === 0);
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'service:cart');
+    await page.addressHas('off', 'service:(pay OR cart)');
+    await page.shows(['three']);
+    // As one opens such an address.
+    await tab.reload();
+    await fields.unfold('service');
+    await eventually('all its values', async () => (await fields.values('service')).join() === 'pay 3,cart 1');
+    assert.deepEqual(await fields.marked('service'), ['cart']);
+}, wide);
+
+browserTest('no more is asked for than the values of each field that has a chip, and nothing twice', async (scene) => {
+    await shop(scene);
+    // Times that stand still: what is known of them is not old after a while.
+    const [since, until] = [-3_600_000, 60_000].map((ms) => new Date(Date.now() + ms).toISOString());
+    const { tab, fields } = await open(scene, `?since=${since}&until=${until}`);
+    const asked = askedForValues(tab);
+    await fields.unfold('service');
+    await fields.unfold('http.status');
+    await fields.note.getByText('In 4 logs').waitFor();
+    await fields.include('service', 'pay').click();
+    await fields.note.getByText('In 3 logs').waitFor();
+    await fields.include('service', 'cart').click();
+    await fields.note.getByText('In 4 logs').waitFor();
+    assert.deepEqual(asked, []); // they were known
+    await fields.include('http.status', '500').click();
+    await fields.note.getByText('In 2 logs').waitFor();
+    await eventually('one is asked', async () => asked.length > 0);
+    assert.deepEqual(asked, ['service: http.status:500 service:*']);
+    // One that is folded has no values to show.
+    await fields.header('service').click();
+    await fields.header('http.status').click();
+    await tab.reload();
+    await fields.note.getByText('In 2 logs').waitFor();
+    await tab.waitForLoadState('networkidle');
+    assert.equal(asked.length, 1);
+    await fields.unfold('service');
+    await eventually('all its values', async () => (await fields.values('service')).sort().join() === 'cart 1,pay 1');
+    assert.deepEqual(asked.slice(1), ['service: http.status:500 service:*']);
+}, wide);
+
+browserTest('values that were counted a while ago are counted again, and stand there meanwhile', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene, '?query=nothing');
+    await tab.clock.install();
+    await tab.goto(new URL('/', tab.url()).href);
+    await eventually('the fields are there', async () => {
+        await tab.clock.runFor(200);
+        return (await fields.note.innerText()) === 'In 4 logs';
+    });
+    await fields.unfold('service');
+    const asked = askedForValues(tab);
+    let letThrough = (): void => {};
+    const wait = new Promise<void>((resolve) => (letThrough = resolve));
+    await tab.route(/\/logs\/fields\/service\?/, async (route) => {
+        await wait;
+        await route.continue();
+    });
+    await tab.clock.runFor(11_000);
+    await postLog(scene.server, { message: 'five', level: 'info', service: 'auth' });
+    await atRest(scene.server);
+    await fields.include('service', 'cart').click();
+    await page.addressHas('query', 'service:cart');
+    await eventually('they are asked for', async () => {
+        await tab.clock.runFor(200);
+        return asked.length === 1;
+    });
+    assert.deepEqual(await fields.values('service'), ['pay 3', 'cart 1']);
+    letThrough();
+    await eventually('the new one is there', async () => {
+        await tab.clock.runFor(200);
+        return (await fields.values('service')).sort().join() === 'auth 1,cart 1,pay 3';
+    });
+}, wide);
+
+browserTest('values that take long are told as far as they go, and go on', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    const asked: URLSearchParams[] = [];
+    await tab.route(/\/logs\/fields\/service\?/, (route) => {
+        const params = new URL(route.request().url()).searchParams;
+        asked.push(params);
+        const isFirst = asked.length === 1;
+        const values = isFirst ? [{ value: 'pay', count: 60 }, { value: 'cart', count: 40 }] : [{ value: 'cart', count: 50 }];
+        const next = isFirst ? { next: 'second', searched_to: '2026-11-27T14:00:00.000000Z' } : { next: null, searched_to: null };
+        return route.fulfill({ json: { total: isFirst ? 100 : 50, values, other: null, approximate: null, ...next } });
+    });
+    await tab.goto(new URL('/?query=service:pay', tab.url()).href);
+    const field = await fields.unfold('service');
+    await field.getByText('Counted back to 2026-11-27 14:00:00.').waitFor();
+    assert.deepEqual(await fields.values('service'), ['pay 60', 'cart 40']);
+    await fields.header('service').focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'Enter']) await tab.keyboard.press(key); // Go on
+    await field.getByText('150 logs · 2 values').waitFor();
+    assert.deepEqual(await fields.values('service'), ['cart 90', 'pay 60']);
+    assert.equal(await field.getByText('Counted').count(), 0);
+    const { cursor, ...second } = Object.fromEntries(asked[1]!);
+    assert.deepEqual([cursor, second], ['second', Object.fromEntries(asked[0]!)]);
+}, wide);
+
+browserTest('values that there is no room to count are told to be so, and asked for again', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    let fails = true;
+    await tab.route(/\/logs\/fields\/service\?/, (route) =>
+        fails ? route.fulfill({ status: 503, json: { detail: 'no room for it now' } }) : route.continue(),
+    );
+    await tab.goto(new URL('/?query=service:pay', tab.url()).href);
+    const field = await fields.unfold('service');
+    await field.getByText('no room for it now').waitFor();
+    assert.deepEqual(await fields.values('service'), ['pay 3']); // of the logs that are shown
+    fails = false;
+    await field.getByRole('button', { name: 'Try again' }).click();
+    await eventually('all its values', async () => (await fields.values('service')).join() === 'pay 3,cart 1');
+    assert.equal(await field.getByText('no room for it now').count(), 0);
+}, wide);
+
+browserTest('by keyboard: Enter on one value after the other gathers them, and the focus stays', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.note.getByText('In 4 logs').waitFor();
+    await fields.header('service').focus();
+    await tab.keyboard.press('ArrowDown');
+    await tab.keyboard.press('Enter');
+    await page.shows(['one', 'two', 'four']);
+    await fields.note.getByText('In 3 logs').waitFor();
+    assert.ok(await fields.include('service', 'pay').evaluate((element) => element === document.activeElement));
+    await tab.keyboard.press('ArrowDown');
+    await tab.keyboard.press('Enter');
+    await page.addressHas('query', 'service:(pay OR cart)');
+    await tab.keyboard.press('ArrowRight');
+    await tab.keyboard.press('Enter');
+    await page.addressHas('query', 'service:pay -service:cart');
+    assert.ok(await fields.exclude('service', 'cart').evaluate((element) => element === document.activeElement));
+    await fields.panel.getByRole('button', { name: /^pay ?3$/, pressed: true }).waitFor();
+    await fields.panel.getByRole('button', { name: 'Leave out cart', exact: true, pressed: true }).waitFor();
+}, wide);
+
 browserTest('a field becomes a column beside those that the list has by itself', async (scene) => {
     const logs = Array.from({ length: 20 }, (_, n) => ({ message: `log ${n}`, level: 'info', service: `s${n % 3}`, n }));
     await postLogs(scene.server, logs);
@@ -229,7 +509,7 @@ browserTest('where there is no room it is closed, and nothing is asked for it', 
     assert.equal(await fields.panel.count(), 0);
 }, narrow);
 
-browserTest('on a phone it is a sheet, and a value that is chosen leads back to the list', async (scene) => {
+browserTest('on a phone it is a sheet, where values are chosen one after the other, and leads back to the list', async (scene) => {
     await shop(scene);
     const { tab, page, fields } = await open(scene);
     await page.row('one').waitFor();
@@ -240,13 +520,17 @@ browserTest('on a phone it is a sheet, and a value that is chosen leads back to 
     await fields.panel.waitFor({ state: 'hidden' });
     assert.ok(await fields.toggle.evaluate((element) => element === document.activeElement));
     await fields.toggle.click();
-    await fields.unfold('service');
-    await fields.include('service', 'cart').click();
+    await fields.unfold('http.status');
+    await fields.include('http.status', '500').tap();
+    await fields.panel.getByRole('button', { name: 'Show 2 logs' }).waitFor();
+    await fields.include('http.status', '200').tap();
+    await fields.panel.getByRole('button', { name: 'Show 3 logs' }).tap();
     await fields.panel.waitFor({ state: 'hidden' });
-    await page.shows(['three']);
+    await page.addressHas('query', 'http.status:(500 OR 200)');
+    await page.shows(['one', 'two', 'three']);
     // It is not there by itself another time.
     await tab.reload();
-    await page.shows(['three']);
+    await page.shows(['one', 'two', 'three']);
     assert.equal(await fields.panel.count(), 0);
 }, phone);
 
@@ -464,6 +748,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
                 assert.ok(await page.fitsInWidth());
                 await fields.include('service', 'pay').hover();
                 assert.deepEqual(await faults(tab), [], 'under the pointer');
+                await fields.include('service', 'pay').click();
+                await fields.exclude('service', 'cart').click();
+                await eventually('both are marked', async () =>
+                    (await fields.marked('service')).length + (await fields.marked('service', 'exclude')).length === 2);
+                await fields.note.getByText('In 3 logs').waitFor();
+                assert.deepEqual(await faults(tab), [], 'chosen');
             },
             { context: { colorScheme, viewport, bypassCSP: true } },
         );

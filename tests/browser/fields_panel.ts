@@ -33,11 +33,9 @@ export class FieldsPanel {
 
     /** Values and counts of a field that is unfolded, from the top. */
     async values(name: string): Promise<string[]> {
-        const rows = await this.field(name).locator('.facet-value').all();
-        return Promise.all(
-            rows.map(async (row) =>
-                [await row.locator('.value-text').innerText(), await row.locator('.value-count').innerText()].join(' '),
-            ),
+        const rows = this.field(name).locator('.facet-value');
+        return rows.evaluateAll((rows) => // in one go: they may change
+            rows.map((row) => ['.value-text', '.value-count'].map((part) => row.querySelector<HTMLElement>(part)!.innerText).join(' ')),
         );
     }
 
@@ -51,5 +49,11 @@ export class FieldsPanel {
 
     exclude(name: string, value: string): Locator {
         return this.value(name, value).getByRole('button', { name: /^Leave out/ });
+    }
+
+    /** The values that are asked for, or left out. */
+    async marked(name: string, which: 'include' | 'exclude' = 'include'): Promise<string[]> {
+        const rows = this.field(name).locator('.facet-value').filter({ has: this.tab.locator(`.value-${which}[aria-pressed=true]`) });
+        return rows.locator('.value-text').allInnerTexts();
     }
 }

@@ -3,11 +3,13 @@ import type { JSX } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
 
 import { columnsOf, toggleColumn } from './columns';
-import { AllValues, type Doing, TITLE_MAX, ValueRow, countTitle, shareOf, toggleTerm } from './field_values';
+import { listsOf, rowsOf } from './facets';
+import { AllValues, type Doing, TITLE_MAX, ValueRow, countTitle, isAsked, shareOf, withToggled } from './field_values';
 import { countText, logsText } from './numbers';
-import { termsOf } from './query';
-import { CUT_FIELDS, type Field, attributeOf, groupingOf, termOf, typeOf } from './survey';
+import { type Field, attributeOf, fieldOf, groupingOf, termOf, typeOf } from './survey';
 import { cut, visible } from './text';
+import { formatDate, formatClock } from './time';
+import { type Facet, useFacet } from './use_facet';
 
 /** Values of a field that are shown before all of them are asked for. */
 const VALUES_SHOWN = 10;
@@ -19,30 +21,63 @@ function distinctText({ distinct, known }: Field): string {
     return `${sign}${countText(distinct)} ${distinct === 1 ? 'value' : 'values'}`;
 }
 
-function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
+export function backTo(searchedTo: string | null, zone: string): string {
+    const ms = Date.parse(searchedTo ?? '');
+    return Number.isNaN(ms) ? '' : `back to ${formatDate(ms, zone)} ${formatClock(ms, zone)}`;
+}
+
+/** How far values go that were asked for by themselves, and the way on. */
+function FacetNote({ facet, zone }: { facet: Facet; zone: string }): JSX.Element | null {
+    const { isWhole, isOld, isAsking, failed } = facet;
+    if (isWhole && !failed) return null;
+    const isPart = !isWhole && !isOld && facet.searchedTo !== null;
+    return (
+        <p class="facet-note" data-row>
+            {isPart && `Counted ${backTo(facet.searchedTo, zone)}. `}
+            {failed}{' '}
+            {isPart && isAsking && (
+                <button tabIndex={-1} class="quiet" onClick={facet.stop}>
+                    Stop
+                </button>
+            )}
+            {(isPart || failed) && !isAsking && (
+                <button tabIndex={-1} class="quiet" onClick={facet.goOn}>
+                    {isPart ? 'Go on' : 'Try again'}
+                </button>
+            )}
+        </p>
+    );
+}
+
+function Opened({ field: there, doing }: { field: Field; doing: Doing }): JSX.Element {
     const [all, setAll] = useState(false);
-    const { view, setView } = doing;
-    const attribute = attributeOf(field.path);
-    const grouping = groupingOf(field.path);
+    const { view, setView, fields } = doing;
+    const attribute = attributeOf(there.path);
+    const grouping = groupingOf(there.path);
     const by = grouping === 'level' ? '' : grouping;
     const isColumn = attribute !== null && columnsOf(view).includes(attribute);
-    const shown = field.values.slice(0, VALUES_SHOWN);
-    const others = field.distinct - shown.length;
-    const rest = Math.max(0, field.logs - shown.reduce((sum, { count }) => sum + count, 0));
+    const lists = useMemo(() => listsOf(view.query, fieldOf(there.path)), [view.query, there.path]);
+    const isOwn = lists.terms.length > 0;
+    const facet = useFacet(there, { ...view, query: lists.rest }, isOwn, fields);
+    const { field } = facet;
+    const shown = rowsOf(field, lists, VALUES_SHOWN, facet.isWhole && !facet.isOld);
+    const counted = shown.filter(({ count }) => count);
+    const others = field.distinct - counted.length;
+    const rest = Math.max(0, field.logs - counted.reduce((sum, { count }) => sum + count!, 0));
     const here = termOf(field, null, 0, true)!;
-    const types = Object.entries(field.types).sort((a, b) => b[1] - a[1]);
+    const types = Object.entries(there.types).sort((a, b) => b[1] - a[1]);
     return (
-        <div class="facet-body">
+        <div class={`facet-body ${facet.isOld ? 'is-old' : ''}`}>
             <p class="facet-note" title={types.map(([type, logs]) => `${type}: ${countText(logs)}`).join(', ')}>
                 {field.more > 0 && '≥ '}
                 {logsText(field.logs)} · {distinctText(field)}
             </p>
             {all ? (
-                <AllValues field={field} doing={doing} />
+                <AllValues field={field} lists={lists} doing={doing} />
             ) : (
                 <ul class="values">
                     {shown.map((value) => (
-                        <ValueRow key={value.value} field={field} value={value} cutAt={CUT_FIELDS} doing={doing} />
+                        <ValueRow key={value.value} field={field} lists={lists} value={value} cutAt={facet.cut} doing={doing} />
                     ))}
                 </ul>
             )}
@@ -52,6 +87,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
                     {countText(others)} {others === 1 ? 'other value' : 'other values'}
                 </p>
             )}
+            {isOwn && <FacetNote facet={facet} zone={view.zone} />}
             <div class="facet-tools" data-row>
                 {(all || others > 0) && (
                     <button tabIndex={-1} aria-pressed={all} onClick={() => setAll(!all)}>
@@ -73,7 +109,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
                     </button>
                 )}
                 {attribute !== null && (
-                    <button tabIndex={-1} aria-pressed={termsOf(view.query).some(({ text }) => text === here)} onClick={() => toggleTerm(doing, here)}>
+                    <button tabIndex={-1} aria-pressed={isAsked(view, here)} onClick={() => setView(withToggled(view, here))}>
                         Has it
                     </button>
                 )}

@@ -4,13 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, withTerm, withoutTerm } from './address';
 import type { ApiError } from './api';
+import { type Lists, type Row, exclude, has, include, memberOf } from './facets';
 import { fetchAllValues } from './field_api';
 import { severityOf } from './levels';
 import { countText, logsText } from './numbers';
 import { termsOf } from './query';
-import { CUT_VALUES, type Field, type Value, type Values, joinValues, termOf } from './survey';
+import { CUT_VALUES, type Field, type Values, fieldOf, joinValues, termOf } from './survey';
 import { cut, visible } from './text';
-import { fieldParams } from './use_fields';
+import { type Fields, fieldParams } from './use_fields';
 
 /** Values that are asked for at once. */
 const ALL_VALUES = 100;
@@ -42,34 +43,54 @@ export interface Doing {
     view: View;
     setView: (view: View) => void;
     now: number;
-    /** Something was chosen. */
-    done: () => void;
+    fields: Fields;
 }
 
-export function toggleTerm({ view, setView, done }: Doing, term: string): void {
-    const isThere = termsOf(view.query).some(({ text }) => text === term);
-    setView(isThere ? withoutTerm(view, term) : withTerm(view, term));
-    done();
+export function isAsked({ query }: View, term: string): boolean {
+    return termsOf(query).some(({ text }) => text === term);
 }
 
-/** A value with how often it is there: a click includes it, − leaves it out. */
-export function ValueRow({ field, value, cutAt, doing }: { field: Field; value: Value; cutAt: number; doing: Doing }): JSX.Element {
-    const [include, exclude] = [termOf(field, value.value, cutAt), termOf(field, value.value, cutAt, true)];
-    const terms = termsOf(doing.view.query).map(({ text }) => text);
-    const text = value.value === null ? '' : visible(value.value);
-    const shown = value.value === null ? <i>not there</i> : value.value === '' ? <i>empty</i> : cut(text, 120);
-    const name = value.value === null ? 'logs without it' : cut(text, 80) || 'the empty text';
-    const title = `${cut(text, TITLE_MAX) || name}\n${countTitle(value.count, value.more)}, ${shareOf(value.count, field.logs)}`;
+export function withToggled(view: View, term: string): View {
+    return isAsked(view, term) ? withoutTerm(view, term) : withTerm(view, term);
+}
+
+/** Logs without the field: they have none of the values that were chosen. */
+function withNone(view: View, term: string, { terms }: Lists): View {
+    const rid = terms.filter(({ not }) => !not).reduce((view, { text }) => withoutTerm(view, text), view);
+    return withToggled(isAsked(view, term) ? view : rid, term);
+}
+
+interface ValueProps {
+    field: Field;
+    lists: Lists;
+    value: Row;
+    cutAt: number;
+    doing: Doing;
+}
+
+/** A value with how often it is there: a click asks for it as well, or no more; − leaves it out as well, or no more. */
+export function ValueRow({ field, lists, value: { value, count, more }, cutAt, doing }: ValueProps): JSX.Element {
+    const { view, setView } = doing;
+    const { path } = field;
+    const [wanted, unwanted] = [termOf(field, value, cutAt), termOf(field, value, cutAt, true)];
+    const member = value === null ? null : memberOf(field, value, cutAt);
+    const isIn = (members: Lists['chosen'], term: string): boolean => isAsked(view, term) || (member !== null && has(fieldOf(path), members, member));
+    const text = value === null ? '' : visible(value);
+    const shown = value === null ? <i>not there</i> : value === '' ? <i>empty</i> : cut(text, 120);
+    const name = value === null ? 'logs without it' : cut(text, 80) || 'the empty text';
+    const told = count === null ? '' : `\n${countTitle(count, more)}, ${shareOf(count, field.logs)}`;
+    const title = `${cut(text, TITLE_MAX) || name}${told}`;
+    const share = Math.min(100, (100 * (count ?? 0)) / Math.max(1, field.logs));
     const parts = (
         <>
-            <span class="value-bar" style={{ width: `${Math.min(100, (100 * value.count) / Math.max(1, field.logs))}%` }} />
-            <span class={`value-text ${field.path === 'level' ? `is-${severityOf(value.value ?? '')}` : ''}`}>{shown}</span>
-            <span class="value-count">{leastText(value.count, value.more)}</span>
+            <span class="value-bar" style={{ width: `${share}%` }} />
+            <span class={`value-text ${path === 'level' ? `is-${severityOf(value ?? '')}` : ''}`}>{shown}</span>
+            <span class="value-count">{count !== null && leastText(count, more)}</span>
         </>
     );
     return (
         <li class="facet-value" data-row>
-            {include === null ? (
+            {wanted === null ? (
                 <span class="value-include" title={title}>
                     {parts}
                 </span>
@@ -77,21 +98,21 @@ export function ValueRow({ field, value, cutAt, doing }: { field: Field; value: 
                 <button
                     class="value-include"
                     tabIndex={-1}
-                    aria-pressed={terms.includes(include)}
+                    aria-pressed={isIn(lists.chosen, wanted)}
                     title={title}
-                    onClick={() => toggleTerm(doing, include)}
+                    onClick={() => setView(member ? include(view, path, member) : withNone(view, wanted, lists))}
                 >
                     {parts}
                 </button>
             )}
-            {exclude !== null && (
+            {unwanted !== null && (
                 <button
                     class="value-exclude"
                     tabIndex={-1}
-                    aria-pressed={terms.includes(exclude)}
+                    aria-pressed={isIn(lists.leftOut, unwanted)}
                     aria-label={`Leave out ${name}`}
                     title="Leave it out"
-                    onClick={() => toggleTerm(doing, exclude)}
+                    onClick={() => setView(member ? exclude(view, path, member) : withToggled(view, unwanted))}
                 >
                     −
                 </button>
@@ -101,13 +122,14 @@ export function ValueRow({ field, value, cutAt, doing }: { field: Field; value: 
 }
 
 /** All values of a field, or those that begin with a text. */
-export function AllValues({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
+export function AllValues({ field, lists, doing }: { field: Field; lists: Lists; doing: Doing }): JSX.Element {
     const [prefix, setPrefix] = useState('');
     const [found, setFound] = useState<{ prefix: string; values: Values } | null>(null);
     const [isAsking, setAsking] = useState(true);
     const [failed, setFailed] = useState('');
     const goOn = useRef(() => {});
-    const { view, now } = doing;
+    const { now } = doing;
+    const view = { ...doing.view, query: lists.rest };
     useEffect(() => {
         const abort = new AbortController();
         let values: Values | null = null;
@@ -149,10 +171,10 @@ export function AllValues({ field, doing }: { field: Field; doing: Doing }): JSX
             />
             <ul class={`values is-all ${isOld ? 'is-old' : ''}`}>
                 {found?.values.values.map((value) => (
-                    <ValueRow key={value.value} field={field} value={value} cutAt={CUT_VALUES} doing={doing} />
+                    <ValueRow key={value.value} field={field} lists={lists} value={value} cutAt={CUT_VALUES} doing={doing} />
                 ))}
             </ul>
-            <p class="facet-note">
+            <p class="facet-note" data-row>
                 {failed || (isAsking && !found && 'Looking…')}
                 {!isAsking && found && found.values.values.length === 0 && 'None begins so. '}
                 {found && found.values.unseen > 0 && `Others are in up to ${countText(found.values.unseen)} logs each. `}

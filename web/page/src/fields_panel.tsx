@@ -3,12 +3,12 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useLayoutEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 
 import type { View } from './address';
-import { FieldBox } from './field_box';
+import { withNamed } from './facets';
+import { FieldBox, backTo } from './field_box';
 import type { Doing } from './field_values';
 import { countText, logsText } from './numbers';
 import type { Panel } from './panel';
 import { type Survey, orderFields } from './survey';
-import { formatDate, formatClock } from './time';
 import { type Fields, useFields } from './use_fields';
 import type { Logs } from './use_logs';
 
@@ -53,8 +53,8 @@ function walk(event: JSX.TargetedKeyboardEvent<HTMLElement>): void {
 function lookedAt(survey: Survey, zone: string): string {
     const logs = logsText(survey.total);
     if (!survey.next) return `In ${logs}`;
-    const ms = Date.parse(survey.searchedTo ?? '');
-    return `In the newest ${survey.total === 1 ? 'log' : logs}${Number.isNaN(ms) ? '' : `, back to ${formatDate(ms, zone)} ${formatClock(ms, zone)}`}`;
+    const back = backTo(survey.searchedTo, zone);
+    return `In the newest ${survey.total === 1 ? 'log' : logs}${back && `, ${back}`}`;
 }
 
 function Note({ fields, zone }: { fields: Fields; zone: string }): JSX.Element {
@@ -94,12 +94,9 @@ export function FieldsPanel({ view, setView, logs, panel }: {
     const list = useRef<HTMLUListElement>(null);
     const { survey, old } = fields;
     const shown = survey ?? old;
-    const ordered = useMemo(() => orderFields(shown?.fields ?? [], sought), [shown, sought]);
+    const ordered = useMemo(() => orderFields(shown ? withNamed(shown.fields, view.query) : [], sought), [shown, view.query, sought]);
     const close = (): void => panel.setOpen(false);
-    const doing = useMemo(
-        (): Doing => ({ view, setView, now, done: () => panel.isSheet && close() }),
-        [view, now, panel.isSheet],
-    );
+    const doing = useMemo((): Doing => ({ view, setView, now, fields }), [view, now, survey, fields.looking]);
     // One of all of them is reached by Tab, and the others by arrows from there.
     useLayoutEffect(() => {
         if (!list.current?.querySelector('[tabindex="0"]')) list.current?.querySelector('button')?.setAttribute('tabindex', '0');
@@ -152,7 +149,16 @@ export function FieldsPanel({ view, setView, logs, panel }: {
             {shown && ordered.length === 0 && <p class="fields-note">{sought ? 'No field has such a name' : 'No fields'}</p>}
         </>
     );
-    if (panel.isSheet) return <Sheet close={close}>{parts}</Sheet>;
+    if (panel.isSheet) {
+        return (
+            <Sheet close={close}>
+                {parts}
+                <button class="fields-done" onClick={close}>
+                    Show {survey && !survey.next ? logsText(survey.total) : 'logs'}
+                </button>
+            </Sheet>
+        );
+    }
     return (
         <aside id="fields" class="fields" data-testid="fields" aria-label="Fields">
             {parts}

@@ -13,10 +13,10 @@ import type { Logs } from './use_logs';
 /** Views that follow each other at once are not asked for. */
 const REST_MS = 150;
 /** While live, no more often; nor before so many times as long has passed as it took. */
-const AGAIN_MS = 10_000;
+export const AGAIN_MS = 10_000;
 const AGAIN_FACTOR = 20;
 /** Away, or no room: asked again then. */
-const RETRY_MS = 5000;
+export const RETRY_MS = 5000;
 
 export interface Fields {
     /** Of this view, or null: not known yet. */
@@ -28,6 +28,13 @@ export interface Fields {
     /** Looks at all the rest. */
     goOn: () => void;
     stop: () => void;
+    /** This view is looked at from the newest log on, as of `now`; each time it is another object. null: not yet. */
+    looking: Looking | null;
+}
+
+export interface Looking {
+    key: string;
+    now: number;
 }
 
 /** The parameters that all reads of the panel have: the query, and from when until when. */
@@ -42,6 +49,7 @@ export function fieldParams(view: View, now: number): URLSearchParams {
 /** `isWanted`: somebody sees them. */
 export function useFields(view: View, logs: Logs, isWanted: boolean): Fields {
     const [shown, setShown] = useState<{ key: string; survey: Survey | null }>({ key: '', survey: null });
+    const [looking, setLooking] = useState<Looking | null>(null);
     const [progress, setProgress] = useState({ isAsking: false, failed: '' });
     const latest = useRef(logs);
     latest.current = logs;
@@ -68,6 +76,7 @@ export function useFields(view: View, logs: Logs, isWanted: boolean): Fields {
             if (!from) {
                 now = view.live ? serverNow() : latest.current.now;
                 seen = latest.current.arrived;
+                setLooking({ key, now });
             }
             setProgress({ isAsking: !isAgain, failed: '' });
             try {
@@ -124,5 +133,6 @@ export function useFields(view: View, logs: Logs, isWanted: boolean): Fields {
         failed: progress.failed,
         goOn: () => handles.current.goOn(),
         stop: () => handles.current.stop(),
+        looking: looking?.key === key ? looking : null,
     };
 }
