@@ -257,6 +257,38 @@ browserTest('back, forward and a chip that is switched off are what is chosen', 
     assert.deepEqual(await fields.marked('service'), ['cart']);
 }, wide);
 
+browserTest('the row that is clicked stays under the pointer, whatever becomes of those above it', async (scene) => {
+    const logs = Array.from({ length: 40 }, (_, n) => ({ message: `m ${n}`, level: ['info', 'error', 'debug'][n % 3]!, service: `s${n % 4}`, n: n % 7 }));
+    await postLogs(scene.server, [...logs, { message: 'alone', level: 'notice', service: 'alone' }]);
+    await atRest(scene.server);
+    const { tab, page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.note.getByText('In 41 logs').waitFor();
+    const row = fields.include('service', 'alone');
+    const top = async (): Promise<number> => Math.round((await row.boundingBox())!.y);
+    const before = await top();
+    await row.click();
+    await page.shows(['alone']);
+    await fields.note.getByText('In 1 log').waitFor();
+    assert.equal(await fields.field('level').locator('.facet-value').count(), 1); // there were four
+    assert.equal(await top(), before);
+    await row.click();
+    await fields.note.getByText('In 41 logs').waitFor();
+    assert.equal(await fields.field('level').locator('.facet-value').count(), 4);
+    assert.equal(await top(), before);
+    // Where the list is scrolled, too, and to its end.
+    await tab.setViewportSize({ width: 1440, height: 480 });
+    await tab.mouse.move(0, 0);
+    await fields.panel.locator('.fields-list').evaluate((list) => list.scrollTo(0, 10_000));
+    const low = await top();
+    await row.click();
+    await fields.note.getByText('In 1 log').waitFor();
+    assert.equal(await top(), low);
+    // Nothing of it stays once one looks elsewhere.
+    await tab.mouse.move(700, 400);
+    assert.equal(await fields.panel.locator('.fields-list').evaluate((list: HTMLElement) => list.style.paddingTop + list.style.paddingBottom), '');
+}, wide);
+
 browserTest('no more is asked for than the values of each field that has a chip, and nothing twice', async (scene) => {
     await shop(scene);
     // Times that stand still: what is known of them is not old after a while.

@@ -1,10 +1,10 @@
 /* A field of the panel: its name, and unfolded its values and what can be done with it. */
 import type { JSX } from 'preact';
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { columnsOf, toggleColumn } from './columns';
 import { listsOf, rowsOf } from './facets';
-import { AllValues, type Doing, TITLE_MAX, ValueRow, countTitle, isAsked, shareOf, withToggled } from './field_values';
+import { AllValues, type Doing, TITLE_MAX, ValueRow, change, countTitle, isAsked, shareOf, withToggled } from './field_values';
 import { countText, logsText } from './numbers';
 import { type Field, attributeOf, fieldOf, groupingOf, termOf, typeOf } from './survey';
 import { cut, visible } from './text';
@@ -51,7 +51,7 @@ function FacetNote({ facet, zone }: { facet: Facet; zone: string }): JSX.Element
 
 function Opened({ field: there, doing }: { field: Field; doing: Doing }): JSX.Element {
     const [all, setAll] = useState(false);
-    const { view, setView, fields } = doing;
+    const { view, setView, fields, hold } = doing;
     const attribute = attributeOf(there.path);
     const grouping = groupingOf(there.path);
     const by = grouping === 'level' ? '' : grouping;
@@ -66,6 +66,7 @@ function Opened({ field: there, doing }: { field: Field; doing: Doing }): JSX.El
     const rest = Math.max(0, field.logs - counted.reduce((sum, { count }) => sum + count!, 0));
     const here = termOf(field, null, 0, true)!;
     const types = Object.entries(there.types).sort((a, b) => b[1] - a[1]);
+    useLayoutEffect(hold.settle);
     return (
         <div class={`facet-body ${facet.isOld ? 'is-old' : ''}`}>
             <p class="facet-note" title={types.map(([type, logs]) => `${type}: ${countText(logs)}`).join(', ')}>
@@ -109,7 +110,7 @@ function Opened({ field: there, doing }: { field: Field; doing: Doing }): JSX.El
                     </button>
                 )}
                 {attribute !== null && (
-                    <button tabIndex={-1} aria-pressed={isAsked(view, here)} onClick={() => setView(withToggled(view, here))}>
+                    <button tabIndex={-1} aria-pressed={isAsked(view, here)} onClick={({ currentTarget }) => change(doing, currentTarget, withToggled(view, here))}>
                         Has it
                     </button>
                 )}

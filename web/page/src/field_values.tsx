@@ -6,6 +6,7 @@ import { type View, withTerm, withoutTerm } from './address';
 import type { ApiError } from './api';
 import { type Lists, type Row, exclude, has, include, memberOf } from './facets';
 import { fetchAllValues } from './field_api';
+import type { Hold } from './hold';
 import { severityOf } from './levels';
 import { countText, logsText } from './numbers';
 import { termsOf } from './query';
@@ -44,6 +45,13 @@ export interface Doing {
     setView: (view: View) => void;
     now: number;
     fields: Fields;
+    hold: Hold;
+}
+
+/** What was clicked stays where it is. */
+export function change({ setView, hold }: Doing, clicked: Element, view: View): void {
+    hold.take(clicked);
+    setView(view);
 }
 
 export function isAsked({ query }: View, term: string): boolean {
@@ -70,7 +78,7 @@ interface ValueProps {
 
 /** A value with how often it is there: a click asks for it as well, or no more; − leaves it out as well, or no more. */
 export function ValueRow({ field, lists, value: { value, count, more }, cutAt, doing }: ValueProps): JSX.Element {
-    const { view, setView } = doing;
+    const { view } = doing;
     const { path } = field;
     const [wanted, unwanted] = [termOf(field, value, cutAt), termOf(field, value, cutAt, true)];
     const member = value === null ? null : memberOf(field, value, cutAt);
@@ -100,7 +108,7 @@ export function ValueRow({ field, lists, value: { value, count, more }, cutAt, d
                     tabIndex={-1}
                     aria-pressed={isIn(lists.chosen, wanted)}
                     title={title}
-                    onClick={() => setView(member ? include(view, path, member) : withNone(view, wanted, lists))}
+                    onClick={({ currentTarget }) => change(doing, currentTarget, member ? include(view, path, member) : withNone(view, wanted, lists))}
                 >
                     {parts}
                 </button>
@@ -112,7 +120,7 @@ export function ValueRow({ field, lists, value: { value, count, more }, cutAt, d
                     aria-pressed={isIn(lists.leftOut, unwanted)}
                     aria-label={`Leave out ${name}`}
                     title="Leave it out"
-                    onClick={() => setView(member ? exclude(view, path, member) : withToggled(view, unwanted))}
+                    onClick={({ currentTarget }) => change(doing, currentTarget, member ? exclude(view, path, member) : withToggled(view, unwanted))}
                 >
                     −
                 </button>

@@ -6,6 +6,7 @@ import type { View } from './address';
 import { withNamed } from './facets';
 import { FieldBox, backTo } from './field_box';
 import type { Doing } from './field_values';
+import { useHold } from './hold';
 import { countText, logsText } from './numbers';
 import type { Panel } from './panel';
 import { type Survey, orderFields } from './survey';
@@ -96,7 +97,9 @@ export function FieldsPanel({ view, setView, logs, panel }: {
     const shown = survey ?? old;
     const ordered = useMemo(() => orderFields(shown ? withNamed(shown.fields, view.query) : [], sought), [shown, view.query, sought]);
     const close = (): void => panel.setOpen(false);
-    const doing = useMemo((): Doing => ({ view, setView, now, fields }), [view, now, survey, fields.looking]);
+    const hold = useHold(list);
+    const doing = useMemo((): Doing => ({ view, setView, now, fields, hold }), [view, now, survey, fields.looking]);
+    useLayoutEffect(hold.settle);
     // One of all of them is reached by Tab, and the others by arrows from there.
     useLayoutEffect(() => {
         if (!list.current?.querySelector('[tabindex="0"]')) list.current?.querySelector('button')?.setAttribute('tabindex', '0');
@@ -128,7 +131,10 @@ export function FieldsPanel({ view, setView, logs, panel }: {
                 ref={list}
                 aria-label="Fields"
                 aria-busy={fields.isAsking}
-                onKeyDown={walk}
+                onKeyDown={(event) => (hold.release(), walk(event))}
+                onWheel={hold.drop}
+                onTouchMove={hold.drop}
+                onPointerLeave={({ pointerType }) => pointerType === 'mouse' && hold.release()}
                 onFocusIn={({ target, currentTarget }) => {
                     if (!(target as HTMLElement).matches('button')) return;
                     currentTarget.querySelectorAll('[tabindex="0"]').forEach((button) => button.setAttribute('tabindex', '-1'));
