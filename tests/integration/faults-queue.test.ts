@@ -470,6 +470,7 @@ scenario('what SQS refuses for certain is told as not accepted, what it may have
         [{ status: 400, type: 'QueueDoesNotExist' }, /not accepted/],
         [{ status: 400, type: 'ThrottlingException' }, /not accepted/],
         [{ status: 500 }, /not confirmed/],
+        [{ status: 200 }, /not confirmed/], // by whoever stands between, and names no message
         ['hang', /not confirmed/],
         ['drop after', /not confirmed/],
         [

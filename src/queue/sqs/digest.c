@@ -1,6 +1,8 @@
 /*
  * MD5 of messages: SQS tells that of what it has taken, and of what it gives. A request is signed,
- * but no answer is: what was changed on the way back, or within, is told by nothing else.
+ * but no answer is: what was changed on the way back, or within, is told by nothing else. Nor is
+ * who has answered, which may be a proxy or a wrong server: SQS names the message that it has
+ * taken.
  */
 #include <string.h>
 
@@ -34,7 +36,12 @@ static bool md5_differs(struct slice text, yyjson_val *told)
 
 int queue_sqs_check_sent(struct slice text, yyjson_doc *answer, struct errbuf *err)
 {
-    if (md5_differs(text, yyjson_obj_get(yyjson_doc_get_root(answer), "MD5OfMessageBody")))
+    yyjson_val *root = yyjson_doc_get_root(answer);
+
+    if (json_text(yyjson_obj_get(root, "MessageId")).len == 0)
+        return errbuf_fail(err, LM_EUNAVAILABLE,
+                           "SQS SendMessage: the answer names no message, so it is not of SQS");
+    if (md5_differs(text, yyjson_obj_get(root, "MD5OfMessageBody")))
         return errbuf_fail(err, LM_EUNAVAILABLE,
                            "SQS SendMessage: the message was damaged on its way");
     return 0;

@@ -5,7 +5,7 @@
  *   request.c    one request and its answer; a queue's attributes
  *   send.c       sending
  *   consumer.c   receiving and settling
- *   digest.c     whether a message is what SQS says it is
+ *   digest.c     whether SQS has taken a message, and whether one is what SQS says it is
  *   batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
  *   heartbeat.c  the threads that keep messages invisible while they are worked on
  *   letters.c    the dead-letter queue, for people
@@ -196,8 +196,9 @@ uint64_t queue_sqs_number(yyjson_val *value);
 /* ---- digest.c ---- */
 
 /*
- * 0 if the answer to the SendMessage of `text` tells its MD5, or none. Else what SQS has taken is
- * not what was sent, and may be stored so: LM_EUNAVAILABLE, and nobody may be told that it is safe.
+ * 0 if the answer to the SendMessage of `text` names a message, and tells its MD5 or none. Else
+ * somebody other than SQS has answered, or what SQS has taken is not what was sent, and may be
+ * stored so: LM_EUNAVAILABLE, and nobody may be told that it is safe.
  */
 int queue_sqs_check_sent(struct slice text, yyjson_doc *answer, struct errbuf *err) LM_MUST_CHECK;
 
