@@ -1,4 +1,5 @@
 /* `logmill dead-letters`. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,11 @@
 #include "program/ports.h"
 #include "json/writer.h"
 
-/* One letter as a line of JSON: for people, and for jq. */
+/* One letter as a line of JSON: for people, and for jq. If that fails, `ctx` gets the errno. */
 static int print_dead_letter(const struct queue_dead_letter *letter, void *ctx)
 {
     struct buffer line;
-    size_t written = 0;
+    int *reason = ctx;
 
     buffer_init(&line, SIZE_MAX / 2);
     buffer_append_string(&line, "{\"id\":");
@@ -29,10 +30,28 @@ static int print_dead_letter(const struct queue_dead_letter *letter, void *ctx)
     buffer_append_string(&line, ",\"body\":");
     json_append_string(&line, letter->body);
     buffer_append_string(&line, "}\n");
-    if (!buffer_error(&line))
-        written = fwrite(line.data, 1, line.len, stdout);
+    if (buffer_error(&line))
+        *reason = ENOMEM;
+    else if (fwrite(line.data, 1, line.len, stdout) != line.len)
+        *reason = errno;
     buffer_release(&line);
-    return written ? 0 : LM_EIO;
+    return *reason ? LM_EIO : 0;
+}
+
+/*
+ * A list that is cut off is a failure, so that it is not taken for all that there is; unless who
+ * reads it, such as head, has had enough.
+ */
+static int list(struct queue *q, struct errbuf *err)
+{
+    int reason = 0;
+    int error = queue_dead_letters_list(q, print_dead_letter, &reason, err);
+
+    if (!reason && fflush(stdout))
+        reason = errno;
+    if (reason && reason != EPIPE)
+        return errbuf_fail(err, LM_EIO, "cannot write to standard output: %s", strerror(reason));
+    return error;
 }
 
 static int requeue(struct queue *q, char **ids, int ids_len, struct errbuf *err)
@@ -52,12 +71,12 @@ static int requeue(struct queue *q, char **ids, int ids_len, struct errbuf *err)
 int commands_dead_letters(const struct config *config, char **args, int args_len)
 {
     const char *verb = args_len > 0 ? args[0] : "list";
-    bool list = strcmp(verb, "list") == 0 && args_len <= 1;
+    bool lists = strcmp(verb, "list") == 0 && args_len <= 1;
     struct errbuf err = ERRBUF_INIT;
     struct queue *q;
     int error;
 
-    if (!list && strcmp(verb, "requeue") != 0) {
+    if (!lists && strcmp(verb, "requeue") != 0) {
         fprintf(stderr, "logmill: dead-letters: \"%s\" is not one of list, requeue [ID…]\n",
                 args[args_len - 1]);
         return 2;
@@ -66,8 +85,7 @@ int commands_dead_letters(const struct config *config, char **args, int args_len
         return command_fail(&err);
     if (ports_open_queue(config, PORTS_QUEUE_TOOL, &q, &err))
         return command_fail(&err);
-    error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
-                 : requeue(q, args + 1, args_len - 1, &err);
+    error = lists ? list(q, &err) : requeue(q, args + 1, args_len - 1, &err);
     queue_free(q);
     return error ? command_fail(&err) : 0;
 }

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import * as path from 'node:path';
 
-import { type Logmill, eventually, runLogmill, scenario, sqlite } from '../support/harness';
+import { BINARY, type Logmill, eventually, run, runLogmill, scenario, sqlite } from '../support/harness';
 import { allLogs, atRest, metric, metrics, postLog, postLogs, stored, uuid7Ms } from '../support/logs';
 
 interface Letter {
@@ -228,6 +228,16 @@ scenario("an id that names no dead letter is said so, with a failure's exit code
     const unknown = await runLogmill(['dead-letters', 'bury'], { DATA_DIR: server.dataDir });
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /bury.*list.*requeue/);
+});
+
+scenario('a list of dead letters that cannot be written to its end is a failure', async (lab) => {
+    const server = await lab.start();
+    await putMessage(server, 'this is not JSON');
+    await atRest(server);
+    const { code, stderr } = await run(['sh', '-c', 'exec "$0" dead-letters > /dev/full', BINARY], {
+        settings: { DATA_DIR: server.dataDir },
+    });
+    assert.deepEqual([code, /cannot write to standard output: No space/.test(stderr)], [1, true], stderr);
 });
 
 scenario('dead letters past a limit are told, and dropped only where that is set', async (lab) => {
