@@ -2,18 +2,19 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "aws/credentials_chain.h"
 #include "base/clock.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
 
 enum {
-    EARLY_S = 600,       /* a refresh comes this long before the expiry … */
-    EARLY_FRACTION = 4,  /* … or a fourth of the time that is left, if that is less */
-    RETRY_MS = 1000,     /* after a failure; doubles … */
-    RETRY_MAX_MS = 60000 /* … up to this */
+    EARLY_S = 600,        /* a refresh comes this long before the expiry … */
+    EARLY_FRACTION = 4,   /* … or a fourth of the time that is left, if that is less */
+    RETRY_MS = 1000,      /* after a failure; doubles … */
+    RETRY_MAX_MS = 60000, /* … up to this */
+    LOOK_MS = 10000,      /* between looks at the wall clock, which somebody may set */
 };
 
 /* Credentials and who holds them. */
@@ -27,12 +28,12 @@ struct aws_identity {
     atomic_bool stop; /* for a search under way */
 
     pthread_mutex_t lock; /* guards all that follows */
-    pthread_cond_t wake;
+    pthread_cond_t wake;  /* monotonic */
     struct held *now;
     struct errbuf trouble;
     bool stopping;
-    bool doubted;
-    int64_t due_us; /* when to look again: wall clock, as the expiry is; 0: never */
+    int64_t due_us;    /* of the next refresh: wall clock, as the expiry is; 0: never */
+    uint64_t again_us; /* monotonic: of that after a failure or a doubt; 0: due_us holds */
     unsigned retry_ms;
 
     pthread_t thread;
@@ -66,7 +67,13 @@ static unsigned first_retry_ms(const struct aws_identity *id)
     return id->options.retry_ms > 0 ? id->options.retry_ms : RETRY_MS;
 }
 
-/* Takes what a search found. Lock held. */
+/* Lock held. */
+static void look_again(struct aws_identity *id)
+{
+    id->again_us = clock_monotonic_us() + (uint64_t)id->retry_ms * 1000;
+}
+
+/* Takes what a search found: what was doubted before it is no matter any more. Lock held. */
 static void take_result(struct aws_identity *id, int error, struct held *found,
                         const struct errbuf *reason)
 {
@@ -76,14 +83,15 @@ static void take_result(struct aws_identity *id, int error, struct held *found,
         id->trouble = (struct errbuf)ERRBUF_INIT;
         id->retry_ms = first_retry_ms(id);
         id->due_us = refresh_time(&found->credentials);
-        /* Expired when it came: not to be asked for in a busy loop. */
+        id->again_us = 0;
+        /* Expired when it came, or nearly: not to be asked for in a busy loop. */
         if (id->due_us != 0 && id->due_us < clock_wall_us() + (int64_t)id->retry_ms * 1000)
-            id->due_us = clock_wall_us() + (int64_t)id->retry_ms * 1000;
+            look_again(id);
         return;
     }
     free(found);
     id->trouble = *reason;
-    id->due_us = clock_wall_us() + (int64_t)id->retry_ms * 1000;
+    look_again(id);
     id->retry_ms = id->retry_ms * 2 < RETRY_MAX_MS ? id->retry_ms * 2 : RETRY_MAX_MS;
 }
 
@@ -93,7 +101,6 @@ static void refresh(struct aws_identity *id)
     struct aws_credentials_options find = id->options.find;
     struct held *found = xcalloc(1, sizeof(*found));
     struct errbuf reason = ERRBUF_INIT;
-    bool in_doubt = id->doubted;
 
     pthread_mutex_unlock(&id->lock);
     find.stop = &id->stop;
@@ -103,25 +110,31 @@ static void refresh(struct aws_identity *id)
         diag(DIAG_WARN, "AWS credentials cannot be refreshed; those in use stay",
              DIAG_STR("reason", reason.text));
     pthread_mutex_lock(&id->lock);
-    if (in_doubt)
-        id->doubted = false;
     take_result(id, error, found, &reason);
+}
+
+/* How long until a refresh is due, or may be. Lock held. */
+static uint64_t left_us(const struct aws_identity *id)
+{
+    uint64_t now_us = clock_monotonic_us();
+    int64_t left = (int64_t)LOOK_MS * 1000;
+
+    if (id->again_us != 0)
+        return id->again_us > now_us ? id->again_us - now_us : 0;
+    if (id->due_us != 0 && id->due_us - clock_wall_us() < left)
+        left = id->due_us - clock_wall_us();
+    return left > 0 ? (uint64_t)left : 0;
 }
 
 static void *run(void *arg)
 {
     struct aws_identity *id = arg;
+    uint64_t left;
 
     pthread_mutex_lock(&id->lock);
     while (!id->stopping) {
-        int64_t now = clock_wall_us();
-        struct timespec until = {.tv_sec = (time_t)(id->due_us / 1000000),
-                                 .tv_nsec = (long)(id->due_us % 1000000) * 1000};
-
-        if (id->due_us == 0)
-            pthread_cond_wait(&id->wake, &id->lock);
-        else if (now < id->due_us)
-            pthread_cond_timedwait(&id->wake, &id->lock, &until);
+        if ((left = left_us(id)) > 0)
+            monotonic_cond_wait(&id->wake, &id->lock, clock_monotonic_us() + left);
         else
             refresh(id);
     }
@@ -139,7 +152,7 @@ struct aws_identity *aws_identity_new(const struct aws_identity_options *options
     id->now = xcalloc(1, sizeof(*id->now));
     id->now->holders = 1;
     pthread_mutex_init(&id->lock, NULL);
-    pthread_cond_init(&id->wake, NULL);
+    monotonic_cond_init(&id->wake);
     if (aws_credentials_chain_find(&options->find, &id->now->credentials, err))
         goto fail;
     id->due_us = refresh_time(&id->now->credentials);
@@ -192,12 +205,8 @@ void aws_identity_give_back(struct aws_identity *id, const struct aws_credential
 void aws_identity_doubt(struct aws_identity *id, const struct aws_credentials *refused)
 {
     pthread_mutex_lock(&id->lock);
-    if (refused == &id->now->credentials && !id->doubted) {
-        int64_t soon = clock_wall_us() + (int64_t)id->retry_ms * 1000;
-
-        id->doubted = true;
-        if (id->due_us == 0 || soon < id->due_us)
-            id->due_us = soon;
+    if (refused == &id->now->credentials && id->again_us == 0) {
+        look_again(id);
         pthread_cond_signal(&id->wake);
     }
     pthread_mutex_unlock(&id->lock);

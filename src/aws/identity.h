@@ -26,9 +26,8 @@ const struct aws_credentials *aws_identity_acquire(struct aws_identity *id);
 void aws_identity_give_back(struct aws_identity *id, const struct aws_credentials *credentials);
 
 /*
- * `refused` were refused by a service: they are looked for again soon (not more often than every
- * few seconds), for what an administrator has changed. Does nothing if others are in use
- * already.
+ * `refused` were refused by a service: they are looked for again in a second (later if that has
+ * failed), for what an administrator has changed. Does nothing if others are in use already.
  */
 void aws_identity_doubt(struct aws_identity *id, const struct aws_credentials *refused);
 
