@@ -53,7 +53,8 @@
       "Transactions that the store could not take and that were tried again.")                     \
     X(METRIC_NUL_REPLACED, "logmill_nul_characters_replaced_total", "",                            \
       "U+0000 characters replaced with U+FFFD in logs.")                                           \
-    X(METRIC_LOGS_EXPIRED, "logmill_logs_expired_total", "", "Logs deleted by RETENTION_DAYS.")    \
+    X(METRIC_LOGS_EXPIRED, "logmill_logs_expired_total", "",                                       \
+      "Logs deleted by RETENTION_DAYS, RETENTION_DAYS_BY_LEVEL or RETENTION_MB.")                  \
     X(METRIC_LOGS_TOO_OLD, "logmill_logs_too_old_total", "",                                       \
       "Logs that were older than RETENTION_DAYS when they came, and so are deleted right away.")   \
     X(METRIC_READS_REFUSED_CLIENT, "logmill_reads_refused_total", "reason=\"client\"",             \
