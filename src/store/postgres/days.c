@@ -314,7 +314,7 @@ static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbu
 int store_postgres_days_shrink(struct store_postgres_conn *c, uint64_t max_bytes, int64_t *rows,
                                struct errbuf *err)
 {
-    int64_t bytes = 0, digits = 0;
+    int64_t bytes = 0, today = 0, digits = 0;
     int error = store_postgres_conn_number(c,
                                            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), "
                                            "0)::bigint FROM pg_inherits "
@@ -327,7 +327,11 @@ int store_postgres_days_shrink(struct store_postgres_conn *c, uint64_t max_bytes
     error = empty_past(c, rows, err);
     if (error || *rows > 0)
         return error;
-    error = find_oldest(c, day_of(clock_wall_us()) * DAY_US, &digits, err);
+    /* By the server's clock, as all that is deleted: ours may be ahead. */
+    error = store_postgres_conn_number(c, "SELECT floor(extract(epoch FROM now()) / 86400)::bigint",
+                                       &today, err);
+    if (!error)
+        error = find_oldest(c, today * DAY_US, &digits, err);
     if (error || digits == 0)
         return error;
     error = drop(c, digits, rows, err);

@@ -50,8 +50,9 @@ int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, b
 
 /*
  * While all partitions together take more than max_bytes: empties logs_past, if there is anything
- * in it, or drops the partition of the oldest day, in its own transaction; never today's, nor a
- * later one. *rows: how many logs went, at least 1 if anything did; 0: nothing is to go.
+ * in it, or drops the partition of the oldest day, in its own transaction; never today's, by the
+ * server's clock, nor a later one. *rows: how many logs went, at least 1 if anything did; 0:
+ * nothing is to go.
  */
 int store_postgres_days_shrink(struct store_postgres_conn *c, uint64_t max_bytes, int64_t *rows,
                                struct errbuf *err) LM_MUST_CHECK;

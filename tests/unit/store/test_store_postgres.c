@@ -597,6 +597,32 @@ static void a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals(void *
         postgres_place_number(p, "SELECT min(\"transaction\"::text::int) FROM arrivals"), 4);
 }
 
+/* To the server it is yesterday: sessions find another now() before its own. */
+static void the_servers_clock_tells_which_days_are_over(void **state)
+{
+    struct postgres_place *p = *state;
+    const int64_t day_us = INT64_C(86400) * 1000000;
+    struct record records[] = {
+        store_test_record(clock_wall_us() - day_us, 0, "info", "today", NULL),
+        store_test_record(clock_wall_us(), 1, "info", "tomorrow", NULL),
+        store_test_record(clock_wall_us() - 3 * day_us, 2, "info", "over", NULL),
+    };
+    struct errbuf err = ERRBUF_INIT;
+    size_t deleted = 1;
+
+    postgres_place_sql(
+        p, "CREATE SCHEMA late; GRANT USAGE ON SCHEMA late TO tester; "
+           "CREATE FUNCTION late.now() RETURNS timestamptz LANGUAGE sql STABLE "
+           "AS 'SELECT pg_catalog.now() - interval ''1 day'' '; "
+           "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, late, "
+           "pg_catalog', current_database()); END $$");
+    store_test_append(p->w, records, 3);
+    while (deleted > 0)
+        if (store_shrink(p->w, 1, &deleted, &err))
+            fail_msg("cannot shrink: %s", err.text);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
+}
+
 /* ---- Erasing ---- */
 
 enum { RACERS = 64, ROUNDS = 25 };
@@ -711,6 +737,7 @@ int main(void)
         CASE(the_trigram_index_of_the_manual_serves_a_search),
         CASE(a_reader_needs_nothing_but_select_on_logs_and_cannot_write),
         CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
+        CASE(the_servers_clock_tells_which_days_are_over),
         CASE(a_redelivery_that_races_the_erasing_brings_nothing_back),
         CASE(tombstones_go_when_no_queue_can_have_the_message_any_more),
     };
