@@ -145,13 +145,16 @@ struct queue_dead_letter {
 /* Returns 0 to go on, anything else to stop. */
 typedef int queue_dead_letter_fn(const struct queue_dead_letter *letter, void *ctx);
 
-/* Oldest first; nothing is consumed. Returns 0 or an error. */
+/*
+ * Oldest first; nothing is consumed. Returns 0; LM_ETOOBIG if there may be more than `fn` was given
+ * (of SQS, which has to be looked through as a whole); or another error.
+ */
 int queue_dead_letters_list(struct queue *q, queue_dead_letter_fn *fn, void *ctx,
                             struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Sends dead letters again: the ones named by `ids`, or all if ids_len is 0. `*moved` tells how
- * many. LM_ENOTFOUND if an id names none (the others are moved).
+ * many. LM_ENOTFOUND if an id names none, LM_ETOOBIG as above (the others are moved).
  */
 int queue_dead_letters_requeue(struct queue *q, const struct slice *ids, size_t ids_len,
                                uint64_t *moved, struct errbuf *err) LM_MUST_CHECK;

@@ -567,6 +567,32 @@ scenario('a dead letter that is damaged on either way stays where it is', async 
     assert.equal(await site.queue.letters(), 1);
 });
 
+scenario('dead letters that come round before all were seen are not taken for all', async (lab) => {
+    const site = await (await cloud()).site({ maxReceives: 1 });
+    const proxy = await site.proxy(lab);
+    const worker = await site.worker(lab);
+    await site.queue.send('this is not JSON');
+    await eventually('the letter', async () => (await site.queue.letters()) === 1);
+    await worker.stop();
+    const seen: unknown[] = [];
+    proxy.amend = (action, answer: { Messages?: unknown[] }) => {
+        if (action !== 'ReceiveMessage') {
+            return;
+        }
+        if (answer.Messages?.length) {
+            seen.push(...answer.Messages);
+        } else {
+            answer.Messages = seen; // as if the time for which they are hidden were over
+        }
+    };
+    const listed = await runLogmill(['dead-letters'], site.settings);
+    assert.deepEqual([listed.code, listed.stdout.trim().split('\n').length], [1, 1]);
+    assert.match(listed.stderr, /there may be more than these 1/);
+    const sent = await runLogmill(['dead-letters', 'requeue', 'another'], site.settings);
+    assert.equal(sent.code, 1);
+    assert.match(sent.stderr, /there may be more than these 1/);
+});
+
 scenario(
     'logs that PostgreSQL refuses for their data go to the dead letters alone, with the reason, and are stored when requeued after the cure',
     async (lab) => {

@@ -194,6 +194,7 @@ struct letters {
     size_t len;
     size_t capacity;
     size_t bytes;
+    size_t again; /* of the last receive: those that were there already */
 };
 
 static char *copy_text(yyjson_val *value)
@@ -239,8 +240,8 @@ static char *letter_reason(yyjson_val *message)
     return xstrdup("not acknowledged: moved here by the queue's redrive policy");
 }
 
-/* Returns whether it was new. Of one seen before, only its newer receipt handle is taken. */
-static bool take_letter(struct letters *all, yyjson_val *message)
+/* Of one seen before, only its newer receipt handle is taken. */
+static void take_letter(struct letters *all, yyjson_val *message)
 {
     struct letter l = {.id = copy_text(yyjson_obj_get(message, "MessageId"))};
     struct letter *known = find_letter(all, l.id);
@@ -250,7 +251,8 @@ static bool take_letter(struct letters *all, yyjson_val *message)
         free(known->handle);
         known->handle = l.handle;
         free(l.id);
-        return false;
+        all->again++;
+        return;
     }
     l.body = copy_text(yyjson_obj_get(message, "Body"));
     l.reason = letter_reason(message);
@@ -261,18 +263,17 @@ static bool take_letter(struct letters *all, yyjson_val *message)
     l.order = all->len;
     all->bytes += strlen(l.body);
     all->items[all->len++] = l;
-    return true;
 }
 
-/* One receive; `*fresh` tells how many new letters it gave. */
-static int receive_letters(struct queue_sqs *q, const char *url, struct letters *all, size_t *fresh,
+/* One receive. */
+static int receive_letters(struct queue_sqs *q, const char *url, struct letters *all,
                            struct errbuf *err)
 {
     yyjson_doc *doc = NULL;
     yyjson_arr_iter iter;
     struct buffer body;
 
-    *fresh = 0;
+    all->again = 0;
     buffer_init(&body, REQUEST_BYTES_MAX);
     queue_sqs_body(&body, url);
     buffer_appendf(&body,
@@ -286,7 +287,8 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
         return error;
     if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
         for (yyjson_val *message; (message = yyjson_arr_iter_next(&iter));)
-            *fresh += queue_sqs_came_whole(message) && take_letter(all, message);
+            if (queue_sqs_came_whole(message))
+                take_letter(all, message);
     }
     yyjson_doc_free(doc);
     return 0;
@@ -305,27 +307,34 @@ static bool has_all(const struct letters *all, const struct slice *ids, size_t i
     return true;
 }
 
-/* Collects letters: all, or until those that `ids` names are among them. */
+/*
+ * Collects letters: all, or until those that `ids` names are among them. LM_ETOOBIG if there are
+ * too many, or may be: they are hidden no longer, and come again while others may wait.
+ */
 static int collect_letters(struct queue_sqs *q, const char *url, const struct slice *ids,
                            size_t ids_len, struct letters *all, struct errbuf *err)
 {
     unsigned in_vain = 0;
-    int error = 0;
 
     while (in_vain < RECEIVES_IN_VAIN) {
-        size_t fresh;
+        size_t before = all->len;
+        int error = receive_letters(q, url, all, err);
 
-        error = receive_letters(q, url, all, &fresh, err);
         if (error || (ids_len > 0 && has_all(all, ids, ids_len)))
-            break;
-        in_vain = fresh > 0 ? 0 : in_vain + 1;
+            return error;
+        in_vain = all->len > before ? 0 : in_vain + 1;
         if (all->len >= LETTERS_MAX || all->bytes >= LETTERS_BYTES_MAX)
             return errbuf_fail(err, LM_ETOOBIG,
                                "there are more dead letters than can be looked through at once: "
                                "only the first %zu were",
                                all->len);
     }
-    return error;
+    if (all->again > 0)
+        return errbuf_fail(err, LM_ETOOBIG,
+                           "to look through the dead letters took longer than %d s, for which they "
+                           "are hidden: there may be more than these %zu",
+                           HOLD_S, all->len);
+    return 0;
 }
 
 static int compare_letters(const void *left, const void *right)
@@ -428,10 +437,14 @@ static int requeue_by_hand(struct queue_sqs *q, const char *url, const struct sl
                            size_t ids_len, uint64_t *moved, struct errbuf *err)
 {
     struct letters all = {0};
-    int error = collect_letters(q, url, ids, ids_len, &all, err);
+    struct errbuf reason = ERRBUF_INIT;
+    int collected = collect_letters(q, url, ids, ids_len, &all, &reason);
+    int error = 0;
 
-    if (!error || error == LM_ETOOBIG)
+    if (!collected || collected == LM_ETOOBIG)
         error = move_letters(q, url, &all, ids, ids_len, moved, err);
+    if (!error && collected)
+        error = errbuf_fail(err, collected, "%s", reason.text);
     for (size_t i = 0; !error && i < ids_len; i++) {
         if (!has_all(&all, &ids[i], 1))
             error =
