@@ -107,7 +107,8 @@ void queue_consumer_free(struct queue_consumer *c);
 
 /*
  * Waits up to `wait_ms` for messages and takes what is there, bounded in number and bytes. The
- * order is that of sending, as far as the adapter has one.
+ * order is that of sending, as far as the adapter has one. After a call in vain the next one is to
+ * come soon: what the adapter is given meanwhile is held for this consumer.
  * Returns 0 (count may be 0: nothing came, or queue_interrupt) or an error to be tried again later.
  */
 int queue_receive(struct queue_consumer *c, unsigned wait_ms, struct queue_delivery *delivery,

@@ -513,29 +513,51 @@ static void keep_distance(struct worker *w, const struct lane *lane)
         pause_us(w, ROUND_INTERVAL_MS * 1000 - passed_us);
 }
 
-/* One round, begun with lane->receiving held, which is let go of. Returns false after the last. */
-static bool round_of(struct worker_thread *t)
+/*
+ * Receives until something comes. Who waits in vain goes on, and lets no other thread of the lane
+ * come in between: its consumer may be given what comes after a receive has ended (one of SQS is),
+ * which would lie there while the other waits. Returns 0, with nothing received if it is to stop,
+ * or an error. lane->receiving is held.
+ */
+static int receive(struct worker_thread *t, struct queue_delivery *delivery, bool *stopping,
+                   struct errbuf *err)
 {
     struct lane *lane = t->lane;
+    bool too_late;
+    int error;
+
+    do {
+        *stopping = lane->state == LANE_AWAITS_STORE && !wait_for_store(t);
+        if (*stopping)
+            return 0;
+        keep_distance(t->worker, lane);
+        *stopping = is_stopping(t->worker, &too_late);
+        lane->round_us = clock_monotonic_us();
+        unsigned wait_ms = *stopping ? 0 : expire(t->worker, lane);
+        error = queue_receive(t->consumer, wait_ms, delivery, err);
+        if (error || delivery->count > 0 || wait_ms == 0)
+            lane_move(lane, STATE(LANE_READY), LANE_IN_A_ROW);
+        else
+            lane_move(lane, STATE(LANE_IN_A_ROW), LANE_READY);
+    } while (!error && delivery->count == 0 && !*stopping);
+    return error;
+}
+
+/* One round. Returns false after the last. */
+static bool round_of(struct worker_thread *t)
+{
     struct queue_delivery delivery = {0};
     struct errbuf err = ERRBUF_INIT;
-    bool too_late;
+    bool stopping, too_late;
 
-    keep_distance(t->worker, lane);
-    bool stopping = is_stopping(t->worker, &too_late);
-    lane->round_us = clock_monotonic_us();
-    unsigned wait_ms = stopping ? 0 : expire(t->worker, lane);
-    int error = queue_receive(t->consumer, wait_ms, &delivery, &err);
-    if (error || delivery.count > 0 || wait_ms == 0)
-        lane_move(lane, STATE(LANE_READY), LANE_IN_A_ROW);
-    else
-        lane_move(lane, STATE(LANE_IN_A_ROW), LANE_READY);
+    pthread_mutex_lock(&t->lane->receiving);
+    int error = receive(t, &delivery, &stopping, &err);
     if (!error && delivery.count > 0) {
         error = work(t, &delivery);
     } else {
-        pthread_mutex_unlock(&lane->receiving);
+        pthread_mutex_unlock(&t->lane->receiving);
         if (!error)
-            return !stopping;
+            return false;
         diag(DIAG_WARN, "the queue cannot be read now", DIAG_STR("reason", err.text));
         back_off(t);
         return !stopping; /* then nothing is waited for any more, and trying on would be in vain */
@@ -544,23 +566,14 @@ static bool round_of(struct worker_thread *t)
         back_off(t);
     else
         t->backoff_ms = BACKOFF_FIRST_MS;
+    is_stopping(t->worker, &too_late);
     return !too_late;
 }
 
 static void *thread_main(void *arg)
 {
-    struct worker_thread *t = arg;
-    struct lane *lane = t->lane;
-
-    for (;;) {
-        pthread_mutex_lock(&lane->receiving);
-        if (lane->state == LANE_AWAITS_STORE && !wait_for_store(t)) {
-            pthread_mutex_unlock(&lane->receiving);
-            break;
-        }
-        if (!round_of(t))
-            break;
-    }
+    while (round_of(arg))
+        continue;
     return NULL;
 }
 

@@ -15,7 +15,7 @@
 #include "../cmocka_all.h"
 #include "diag/diag.h"
 
-enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 60000, TRIES = 50 };
+enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 60000, TRIES = 50, IN_VAIN = 1000 };
 
 /* Everything that happened, in order: "+a" a is stored, "*a" is a dead letter, "!" settled, … */
 static struct {
@@ -28,6 +28,8 @@ static struct {
     bool taken[MESSAGES_MAX]; /* where deliveries are single: it is in one, or was */
     struct queue_message delivery[MESSAGES_MAX];
     size_t received; /* deliveries */
+    size_t consumers;
+    size_t in_vain[2]; /* receives of each that waited */
 
     bool is_single;         /* two consumers, in order, a message a delivery */
     size_t appends_wait_to; /* appends wait until so many deliveries have been received */
@@ -61,6 +63,7 @@ static void reset_world(const char *const *bodies, size_t n)
     memset(world.settled, 0, sizeof(world.settled));
     memset(world.taken, 0, sizeof(world.taken));
     world.received = world.appends_wait_to = 0;
+    world.consumers = world.in_vain[0] = world.in_vain[1] = 0;
     world.is_single = world.waited_in_vain = world.one_writer = false;
     world.writing = world.most_writing = 0;
     world.bodies_len = n;
@@ -77,6 +80,7 @@ static void reset_world(const char *const *bodies, size_t n)
 /* ---- The queue ---- */
 
 static const struct queue_ops queue_ops;
+static struct queue_consumer consumers[2] = {{&queue_ops}, {&queue_ops}};
 
 static struct queue_limits limits(const struct queue *q)
 {
@@ -88,9 +92,7 @@ static struct queue_limits limits(const struct queue *q)
 
 static struct queue_consumer *consumer_new(struct queue *q, struct errbuf *err)
 {
-    static struct queue_consumer consumer = {&queue_ops};
-
-    return &consumer;
+    return &consumers[world.consumers++];
 }
 
 static void consumer_free(struct queue_consumer *c)
@@ -121,6 +123,7 @@ static int receive(struct queue_consumer *c, unsigned wait_ms, struct queue_deli
             break;
     }
     world.received += delivery->count > 0;
+    world.in_vain[c - consumers] += delivery->count == 0 && wait_ms > 0;
     pthread_mutex_unlock(&world.lock);
     if (delivery->count == 0 && wait_ms)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -420,6 +423,32 @@ static void what_was_received_meanwhile_goes_back_where_the_store_fails(void **s
     assert_int_equal(world.appends, 3); /* b's was not tried while the store was away */
 }
 
+static size_t waits_in_vain(void)
+{
+    pthread_mutex_lock(&world.lock);
+    size_t n = world.in_vain[0] + world.in_vain[1];
+    pthread_mutex_unlock(&world.lock);
+    return n;
+}
+
+/* What a consumer is given between its receives has to wait for no other's. */
+static void while_nothing_comes_the_same_consumer_receives(void **state)
+{
+    static struct queue queue = {&queue_ops};
+    static struct store store = {&store_ops};
+    struct errbuf err = ERRBUF_INIT;
+
+    reset_world(NULL, 0);
+    world.is_single = true;
+    struct worker *w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
+    assert_non_null(w);
+    for (int ms = 0; ms < WAIT_MS && waits_in_vain() < IN_VAIN; ms++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    worker_free(w, 0);
+    assert_true(waits_in_vain() >= IN_VAIN);
+    assert_true(world.in_vain[0] == 0 || world.in_vain[1] == 0);
+}
+
 /* Starts a worker and stops it at once. */
 static void run_until_drained(void)
 {
@@ -548,6 +577,7 @@ int main(void)
         cmocka_unit_test(the_next_delivery_is_received_while_one_is_stored),
         cmocka_unit_test(a_store_with_one_writer_is_not_written_to_by_two),
         cmocka_unit_test(what_was_received_meanwhile_goes_back_where_the_store_fails),
+        cmocka_unit_test(while_nothing_comes_the_same_consumer_receives),
         cmocka_unit_test(what_is_queued_is_stored_before_a_stop),
         cmocka_unit_test(what_was_received_first_is_stored_first),
         cmocka_unit_test(background_work_goes_on_after_failures),
