@@ -304,8 +304,9 @@ static void append_queue(struct buffer *b, const struct question *queue)
         return;
     metrics_append_value(b, "logmill_queue_depth", "gauge",
                          "Messages that wait or are being worked on.", s->depth);
-    metrics_append_value(b, "logmill_queue_oldest_age_microseconds", "gauge",
-                         "Age of the oldest of them.", (uint64_t)s->oldest_age_us);
+    if (s->oldest_age_us >= 0) /* else 0 would say that nothing waits */
+        metrics_append_value(b, "logmill_queue_oldest_age_microseconds", "gauge",
+                             "Age of the oldest of them.", (uint64_t)s->oldest_age_us);
     metrics_append_value(b, "logmill_queue_dead_letters", "gauge", "Dead letters.",
                          s->dead_letters);
 }

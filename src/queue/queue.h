@@ -72,7 +72,7 @@ int queue_check(struct queue *q, struct errbuf *err) LM_MUST_CHECK;
 
 struct queue_stats {
     uint64_t depth;        /* messages that wait or are being worked on */
-    int64_t oldest_age_us; /* of the oldest of them; 0 if there is none */
+    int64_t oldest_age_us; /* of the oldest of them; 0: there is none; negative: not known */
     uint64_t dead_letters;
 };
 

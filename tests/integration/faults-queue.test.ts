@@ -539,6 +539,7 @@ scenario(
         await eventually('the number of dead letters on /metrics', async () => {
             return metric(await metrics(api), 'logmill_queue_dead_letters') === poison.length;
         });
+        assert.equal((await metrics(api)).get('logmill_queue_oldest_age_microseconds'), undefined);
         assertBalanced(await site.account([api, worker]));
     },
 );

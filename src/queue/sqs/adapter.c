@@ -38,13 +38,13 @@ static int check(struct queue *base, struct errbuf *err)
     return error;
 }
 
-/* SQS does not tell how old the oldest message is (its CloudWatch does): 0. */
+/* SQS does not tell how old the oldest message is; its CloudWatch does. */
 static int stats(struct queue *base, struct queue_stats *out, struct errbuf *err)
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
     struct queue_sqs_attributes attributes;
 
-    *out = (struct queue_stats){0};
+    *out = (struct queue_stats){.oldest_age_us = -1};
     int error = queue_sqs_attributes_read(q, q->url, &attributes, err);
     if (error)
         return error;

@@ -19,7 +19,7 @@ struct queue_conformance {
     bool keeps_dead_letters;
     bool rejects_in_time; /* … not at once, but when they were rejected several times */
     bool unordered;       /* messages come in any order */
-    bool tells_no_age;    /* stats.oldest_age_us is always 0 */
+    bool tells_no_age;    /* stats.oldest_age_us is always negative */
     int many;             /* messages that it takes in seconds; 0: 3000 */
 };
 
