@@ -118,6 +118,12 @@ static void write_statement(struct store_postgres_eraser *e, bool remember)
     buffer_append_char(b, '\0');
 }
 
+/* A key that is missing would be that of a log which is said to be gone. */
+static bool lacks_memory(const struct store_postgres_eraser *e)
+{
+    return buffer_error(&e->times) || buffer_error(&e->ids) || buffer_error(&e->sql);
+}
+
 /* All in one query, and so in one transaction. */
 static int erase_found(struct store_postgres_writer *w, size_t *erased, struct errbuf *err)
 {
@@ -165,7 +171,7 @@ int store_postgres_erase(struct store_writer *base, struct store_scan *scan,
     if (error || w->eraser->keys_len == 0)
         return error;
     write_statement(w->eraser, remember);
-    if (buffer_error(&w->eraser->sql))
+    if (lacks_memory(w->eraser))
         return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of logs");
     return erase(w, erased, err);
 }

@@ -11,6 +11,7 @@
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "content_conformance.h"
@@ -625,7 +626,7 @@ static void the_servers_clock_tells_which_days_are_over(void **state)
 
 /* ---- Erasing ---- */
 
-enum { RACERS = 64, ROUNDS = 25 };
+enum { RACERS = 64, ROUNDS = 25, MANY_KEYS = 500 };
 
 /* Stores the same logs again and again, as a queue does that delivers them again. */
 struct redelivery {
@@ -690,6 +691,43 @@ static void a_redelivery_that_races_the_erasing_brings_nothing_back(void **state
     store_writer_free(r.w);
 }
 
+#ifdef LOGMILL_FAULTS
+static void what_there_was_no_memory_to_erase_is_not_said_to_be_gone(void **state)
+{
+    struct postgres_place *p = *state;
+    const struct store_slice slice = {.rows = MANY_KEYS};
+    struct record records[MANY_KEYS];
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter filter;
+    unsigned failed = 1;
+    int error;
+
+    log_filter_init(&filter);
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    for (unsigned i = 0; i < MANY_KEYS; i++)
+        records[i] = store_test_record(clock_wall_us(), i, "info", "m", NULL);
+    for (unsigned point = 1; failed > 0; point++) {
+        struct store_writer *w = store_test_writer(p->s);
+        struct store_scan scan;
+        size_t erased;
+
+        store_test_append(p->w, records, MANY_KEYS);
+        store_scan_init(&scan, matcher, NULL, 0);
+        fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = point});
+        do
+            error = store_erase(w, &scan, &slice, false, &erased, &err);
+        while (!error && !scan.done);
+        failed = fault_count();
+        fault_plan(&(struct fault_plan){0});
+        if (!error)
+            assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 0);
+        store_writer_free(w);
+    }
+    assert_int_equal(error, 0);
+    log_matcher_unref(matcher);
+}
+#endif
+
 static void tombstones_go_when_no_queue_can_have_the_message_any_more(void **state)
 {
     struct postgres_place *p = *state;
@@ -739,6 +777,9 @@ int main(void)
         CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
         CASE(the_servers_clock_tells_which_days_are_over),
         CASE(a_redelivery_that_races_the_erasing_brings_nothing_back),
+#ifdef LOGMILL_FAULTS
+        CASE(what_there_was_no_memory_to_erase_is_not_said_to_be_gone),
+#endif
         CASE(tombstones_go_when_no_queue_can_have_the_message_any_more),
     };
     int failed;
