@@ -698,6 +698,26 @@ scenario(
     },
 );
 
+scenario('a redrive policy that a queue gets while it is in use is seen', async (lab) => {
+    const site = await (await cloud()).site({ maxReceives: 1 });
+    const proxy = await site.proxy(lab);
+    proxy.amend = (action, answer: { Attributes?: Record<string, string> }) => {
+        if (action === 'GetQueueAttributes') {
+            delete answer.Attributes?.['RedrivePolicy'];
+        }
+    };
+    const api = await site.api(lab);
+    assert.match(api.stderr, /no dead-letter queue/);
+    await site.worker(lab);
+    await site.queue.send('this is not JSON');
+    await eventually('the letter', async () => (await site.queue.letters()) === 1);
+    assert.equal(metric(await metrics(api), 'logmill_queue_dead_letters'), 0);
+    proxy.amend = () => {};
+    await eventually('it to be counted', async () => {
+        return metric(await metrics(api), 'logmill_queue_dead_letters') === 1;
+    });
+});
+
 scenario('without a dead-letter queue `logmill dead-letters` says what to do', async () => {
     const site = await (await cloud()).site();
     const ran = await runLogmill(['dead-letters'], site.settings);

@@ -49,8 +49,9 @@ static int stats(struct queue *base, struct queue_stats *out, struct errbuf *err
     if (error)
         return error;
     out->depth = attributes.depth;
+    error = queue_sqs_letters_count(q, attributes.letters_arn, &out->dead_letters, err);
     queue_sqs_attributes_release(&attributes);
-    return queue_sqs_letters_count(q, &out->dead_letters, err);
+    return error;
 }
 
 static void interrupt_receivers(struct queue *base)

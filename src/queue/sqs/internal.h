@@ -245,7 +245,8 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
                            struct errbuf *err);
 int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
                               uint64_t *moved, struct errbuf *err);
-/* How many there are, as of a moment ago; 0 if there is no dead-letter queue. */
-int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf *err);
+/* How many there are, as of a moment ago; 0 if `arn`, that of the dead-letter queue, is NULL. */
+int queue_sqs_letters_count(struct queue_sqs *q, const char *arn, uint64_t *count,
+                            struct errbuf *err);
 
 #endif

@@ -119,17 +119,20 @@ static int letters_url(struct queue_sqs *q, const char **url, struct errbuf *err
     return 0;
 }
 
-int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf *err)
+int queue_sqs_letters_count(struct queue_sqs *q, const char *arn, uint64_t *count,
+                            struct errbuf *err)
 {
     struct queue_sqs_attributes a;
     uint64_t now = clock_monotonic_us();
     const char *url;
     int error;
 
+    *count = 0;
+    if (!arn)
+        return 0;
     pthread_mutex_lock(&q->lock);
-    bool fresh = !q->letters_arn ||
-                 (q->letters_counted_us != 0 &&
-                  now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000);
+    bool fresh = q->letters_counted_us != 0 &&
+                 now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000;
     *count = q->letters_count;
     pthread_mutex_unlock(&q->lock);
     if (fresh)
