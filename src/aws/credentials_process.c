@@ -18,7 +18,8 @@ extern char **environ;
 
 enum {
     TIMEOUT_MS = 60000,
-    LOOK_MS = 200, /* how often to look whether to stop */
+    LOOK_MS = 200, /* how often to look whether to stop … */
+    END_MS = 5,    /* … and whether it has ended, which comes soon after its output has */
 };
 
 /*
@@ -63,19 +64,32 @@ static int start(const char *command, pid_t *pid, int *out, struct errbuf *err)
                        strerror(rc));
 }
 
-/* Reads until the end of the output. */
-static int read_output(int out, const struct aws_credentials_options *options, struct buffer *text,
-                       struct errbuf *err)
-{
-    unsigned timeout_ms = options->process_timeout_ms ? options->process_timeout_ms : TIMEOUT_MS;
-    uint64_t end_us = clock_monotonic_us() + (uint64_t)timeout_ms * 1000;
+/* How long a program may take. */
+struct limit {
+    const atomic_bool *stop;
+    unsigned timeout_ms;
+    uint64_t end_us; /* monotonic */
+};
 
-    while (clock_monotonic_us() < end_us) {
+static int check_limit(const struct limit *l, struct errbuf *err)
+{
+    if (l->stop && atomic_load(l->stop))
+        return errbuf_fail(err, LM_ESTOPPED, "stopping");
+    if (clock_monotonic_us() < l->end_us)
+        return 0;
+    return errbuf_fail(err, LM_ETIMEOUT, "credential_process takes longer than %u s",
+                       l->timeout_ms / 1000);
+}
+
+/* Reads until the end of the output. */
+static int read_output(int out, const struct limit *limit, struct buffer *text, struct errbuf *err)
+{
+    int error;
+
+    while (!(error = check_limit(limit, err))) {
         struct pollfd ready = {.fd = out, .events = POLLIN};
         ssize_t n;
 
-        if (options->stop && atomic_load(options->stop))
-            return errbuf_fail(err, LM_ESTOPPED, "stopping");
         if (poll(&ready, 1, LOOK_MS) <= 0)
             continue;
         n = read(out, text->data + text->len, text->capacity - text->len);
@@ -88,8 +102,23 @@ static int read_output(int out, const struct aws_credentials_options *options, s
         if (text->len == text->capacity)
             return errbuf_fail(err, LM_EUNAVAILABLE, "credential_process says too much");
     }
-    return errbuf_fail(err, LM_ETIMEOUT, "credential_process takes longer than %u s",
-                       timeout_ms / 1000);
+    return error;
+}
+
+/* Waits until the program has ended: it may have closed its output and go on. */
+static int await_end(pid_t pid, const struct limit *limit, struct errbuf *err)
+{
+    siginfo_t ended = {0};
+    int error;
+
+    while (!(error = check_limit(limit, err))) {
+        int rc = waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+
+        if (rc ? errno != EINTR : ended.si_pid != 0) /* or gone by itself: SIGCHLD is ignored */
+            return 0;
+        usleep(END_MS * 1000);
+    }
+    return error;
 }
 
 static int check_status(int status, struct errbuf *err)
@@ -108,6 +137,10 @@ int aws_credentials_process_find(const struct aws_credentials_options *options,
                                  struct errbuf *err)
 {
     const char *command = profile->values[AWS_PROFILE_CREDENTIAL_PROCESS];
+    struct limit limit = {
+        .stop = options->stop,
+        .timeout_ms = options->process_timeout_ms ? options->process_timeout_ms : TIMEOUT_MS,
+    };
     struct errbuf reason = ERRBUF_INIT;
     struct buffer text;
     int status = 0;
@@ -116,6 +149,7 @@ int aws_credentials_process_find(const struct aws_credentials_options *options,
 
     if (!command)
         return LM_ENOTFOUND;
+    limit.end_us = clock_monotonic_us() + (uint64_t)limit.timeout_ms * 1000;
     int error = start(command, &pid, &out, err);
     if (error)
         return error;
@@ -123,8 +157,10 @@ int aws_credentials_process_find(const struct aws_credentials_options *options,
     if (!buffer_reserve(&text, AWS_CREDENTIALS_ANSWER_MAX))
         error = errbuf_fail(err, LM_ENOMEM, "no memory for the output of credential_process");
     else
-        error = read_output(out, options, &text, err);
+        error = read_output(out, &limit, &text, err);
     close(out);
+    if (!error)
+        error = await_end(pid, &limit, err);
     if (error)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

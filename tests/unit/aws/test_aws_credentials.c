@@ -134,6 +134,16 @@ static void a_program_that_hangs_is_ended_with_its_children(void **state)
     assert_true(clock_monotonic_us() - start < SOON_US);
 }
 
+static void a_program_that_closes_its_output_and_goes_on_is_ended(void **state)
+{
+    struct aws_credentials_options options = {.process_timeout_ms = 500};
+    struct aws_credentials c;
+    struct errbuf err = ERRBUF_INIT;
+
+    write_config(*state, "[default]\ncredential_process = exec >&-; sleep 60\n");
+    assert_int_equal(aws_credentials_chain_find(&options, &c, &err), LM_ETIMEOUT);
+}
+
 static void *stop_soon(void *arg)
 {
     usleep(300000);
@@ -174,6 +184,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(a_relative_uri_is_asked_at_the_containers_fixed_address),
         CASE(a_program_that_hangs_is_ended_with_its_children),
+        CASE(a_program_that_closes_its_output_and_goes_on_is_ended),
         CASE(a_search_can_be_stopped),
         CASE(none_at_all_is_told),
     };
