@@ -17,9 +17,9 @@
 #include "aws/credentials.h"
 
 /*
- * Looks for credentials; blocks for seconds if a source does. Returns 0, LM_ENOTFOUND if no
- * source is configured, LM_EINVAL if one is but wrongly, LM_EUNAVAILABLE if it cannot be
- * asked or gives none, or LM_ESTOPPED.
+ * Looks for credentials; blocks for seconds if a source does, credential_process for a minute at
+ * most. Returns 0, LM_ENOTFOUND if no source is configured, LM_EINVAL if one is but wrongly,
+ * LM_EUNAVAILABLE or LM_ETIMEOUT if it cannot be asked or gives none, or LM_ESTOPPED.
  */
 int aws_credentials_chain_find(const struct aws_credentials_options *options,
                                struct aws_credentials *c, struct errbuf *err) LM_MUST_CHECK;

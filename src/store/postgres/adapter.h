@@ -1,7 +1,8 @@
 /*
  * The store in PostgreSQL 15 or later. Logs are in one table, `logs`, partitioned by day, PRIMARY
  * KEY(timestamp, id), attributes as jsonb; beside it are `arrivals` (the order of storing),
- * `tombstones` and `erasures` (what was deleted by a filter), `retention_clock`, `logmill_schema`.
+ * `tombstones` and `erasures` (what was deleted by a filter), `counts`, `counts_added`, `counting`
+ * and `counts_missed` (counts.h), `retention_clock`, `logmill_schema`.
  *
  * Nothing connects before the first call that needs to, and whatever loses its connection connects
  * anew with the next call: a server that is away, restarts, fails over, is read-only or has no
@@ -18,7 +19,8 @@
  *
  * The schema belongs to store_migrate(). The role needs CREATE on the schema that comes first in
  * its search_path (and TEMPORARY on the database, as everyone has by default) and nothing more; a
- * role that only reads needs SELECT on `logs`, and on `arrivals` to follow.
+ * role that only reads needs SELECT on `logs`, on `arrivals` to follow, and, or these are made of
+ * the logs, on the tables of counts for counts.
  */
 #ifndef LOGMILL_STORE_POSTGRES_ADAPTER_H
 #define LOGMILL_STORE_POSTGRES_ADAPTER_H
