@@ -125,7 +125,7 @@ static void append_level(struct buffer *sql, struct slice level)
         if (level.data[i] == '"' || level.data[i] == '\\')
             buffer_append_string(sql, "\\\\"); /* the array's backslash */
         if (level.data[i] == '\\' || level.data[i] == '\'')
-            buffer_append_char(sql, '\\'); /* the string's */
+            buffer_append_char(sql, level.data[i]); /* the string's: some servers take no \' */
         buffer_append_char(sql, level.data[i]);
     }
     buffer_append_char(sql, '"');

@@ -476,6 +476,17 @@ static void levels_beyond_a_number_are_counted_together(void **state)
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts"), 0);
 }
 
+static void a_level_with_a_quote_is_counted_where_no_backslash_may_stand_before_it(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = store_test_record(now_minute(), 0, "it's \\ \"x\"", "m", NULL);
+
+    postgres_place_sql(p, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET backslash_quote = "
+                          "off', current_database()); END $$");
+    store_test_append(p->w, &record, 1);
+    assert_int_equal(wrong_counts(p), 0);
+}
+
 static void days_that_are_dropped_are_counted_no_more(void **state)
 {
     struct postgres_place *p = *state;
@@ -935,6 +946,7 @@ int main(void)
         CASE(what_slices_learned_of_windows_is_kept_where_nothing_is_counted),
         CASE(who_inserts_without_counting_is_noticed),
         CASE(levels_beyond_a_number_are_counted_together),
+        CASE(a_level_with_a_quote_is_counted_where_no_backslash_may_stand_before_it),
         CASE(days_that_are_dropped_are_counted_no_more),
         CASE(logs_of_a_day_go_though_a_long_query_has_locked_it),
         CASE(a_partition_changed_by_its_own_name_is_right_after_a_recount),
