@@ -115,7 +115,7 @@ static bool can_make(struct store_postgres_indexes *x, enum store_postgres_index
         return true;
     /* pg_trgm folds by the collation of the database, whatever that of the column is. */
     if (store_postgres_conn_number(
-            &x->conn, "SELECT (lower(U&'\\00C4\\1E9EI') = U&'\\00E4\\00DFi')::int", &knows, err))
+            &x->conn, "SELECT (lower(E'\\u00C4\\u1E9EI') = E'\\u00E4\\u00DFi')::int", &knows, err))
         return false;
     if (!knows) {
         errbuf_set(err, "the collation of the database knows no Unicode");

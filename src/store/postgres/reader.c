@@ -84,7 +84,7 @@ static int find_collation(struct store_postgres_reader *r, struct errbuf *err)
     /* The letters are small ones if the database's own collation knows Unicode. */
     static const char sql[] =
         "SELECT ' COLLATE pg_catalog.' || quote_ident(collname) FROM pg_collation "
-        "WHERE lower(U&'\\00C4\\1E9EI') <> U&'\\00E4\\00DFi' "
+        "WHERE lower(E'\\u00C4\\u1E9EI') <> E'\\u00E4\\u00DFi' "
         "AND collnamespace = 'pg_catalog'::regnamespace "
         "AND collencoding IN (-1, pg_char_to_encoding('UTF8')) "
         "AND collname IN ('pg_c_utf8', 'C.utf8', 'C.UTF-8', 'en_US.utf8', 'und-x-icu') "

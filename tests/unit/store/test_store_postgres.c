@@ -319,6 +319,15 @@ static void text_is_searched_for_as_it_is(void **state)
     }
 }
 
+static void a_server_with_strings_of_old_is_written_to_and_read(void **state)
+{
+    struct postgres_place *p = *state;
+
+    postgres_place_sql(p, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
+                          "standard_conforming_strings = off', current_database()); END $$");
+    round_trip(p, "{\"path\":\"c:\\\\logs\"}");
+}
+
 static int count_none(int64_t bucket, struct slice level, uint64_t count, void *ctx)
 {
     fail_msg("a count of what cannot be");
@@ -766,6 +775,7 @@ int main(void)
         CASE(pages_over_all_times_are_those_of_brute_force),
         CASE(attribute_filters_answer_as_the_matching_function_does),
         CASE(text_is_searched_for_as_it_is),
+        CASE(a_server_with_strings_of_old_is_written_to_and_read),
         CASE(what_postgresql_cannot_look_for_is_not_found),
         CASE(rows_beyond_the_calendar_that_others_put_there_are_left_alone),
         CASE(any_number_of_kinds_of_filters_can_be_asked_for),
