@@ -95,6 +95,11 @@ def resolve(secretsmanager, value_from):
     return json.loads(text)[parts[7]] if len(parts) > 7 and parts[7] else text
 
 
+def is_nobody_else():
+    """Whether this is an ordinary user's namespace, in which root, that user, is all there is."""
+    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1"
+
+
 class Servers:
     """PostgreSQL and Redis, under the names and with the passwords that the stack's tasks are given; `env` has
     those of the database's master user.
@@ -121,34 +126,43 @@ class Servers:
     def postgres(self):
         env, folder = self.env, self.stage.folder / "postgres"
         folder.mkdir()
-        user = "postgres" if os.getuid() == 0 else None
         cert, key = self.authority.sign(env["DATABASE_HOST"])
         for file in (cert, key):
             shutil.copy(file, folder)
         (folder / key.name).chmod(0o600)
-        if user:
-            owner = pwd.getpwnam(user)
+        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parent.name))
+        owner = pwd.getpwnam("postgres")  # it refuses to be root
+        if is_nobody_else():
+            as_owner = ["unshare", "--user", f"--map-user={owner.pw_uid}", f"--map-group={owner.pw_gid}"]
+            options = {"cwd": folder}
+        else:
+            as_owner = []
+            options = {"cwd": folder, "user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             for file in (folder, folder / cert.name, folder / key.name):
                 os.chown(file, owner.pw_uid, owner.pw_gid)
-        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parent.name))
-        as_user = {"user": user, "group": user, "extra_groups": [], "cwd": folder} if user else {"cwd": folder}
         data = folder / "data"
-        subprocess.run([programs / "initdb", "-D", data, "-U", "rdsadmin", "-E", "UTF8", "--locale=C.UTF-8",
+        subprocess.run([*as_owner, programs / "initdb", "-D", data, "-U", "rdsadmin", "-E", "UTF8", "--locale=C.UTF-8",
                         "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions"],
-                       check=True, capture_output=True, **as_user)
+                       check=True, capture_output=True, **options)
         (data / "pg_hba.conf").write_text("local all all trust\n"
                                           "hostssl all all all scram-sha-256\n")  # rds.force_ssl
-        options = {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": folder / cert.name,
-                   "ssl_key_file": folder / key.name, "fsync": "off", "shared_buffers": "64MB"}
-        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        given = {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": folder / cert.name,
+                 "ssl_key_file": folder / key.name, "fsync": "off", "shared_buffers": "64MB"}
+        settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         self.folder = folder
-        server = self.stage.start("postgres-server", [programs / "postgres", "-D", data, "-k", folder, "-p",
-                                  env["DATABASE_PORT"], *settings], **as_user)
-        server.until("start", lambda: self.sql("SELECT 1", "postgres") == "1")
+        self.command = [*as_owner, programs / "postgres", "-D", data, "-k", folder, "-p", env["DATABASE_PORT"],
+                        *settings]
+        self.options = options
+        self.start_database()
         # RDS's master user makes roles and databases, and is no superuser.
         self.sql(f"CREATE ROLE {env['DATABASE_USER']} LOGIN CREATEDB CREATEROLE"
                  f" PASSWORD '{env['DATABASE_PASS'].replace(chr(39), chr(39) * 2)}'", "postgres")
         self.sql(f"CREATE DATABASE {env['DATABASE_NAME']} OWNER {env['DATABASE_USER']}", "postgres")
+
+    def start_database(self):
+        """Also again, after `database.stop()`."""
+        self.database = self.stage.start("postgres-server", self.command, **self.options)
+        self.database.until("start", lambda: self.sql("SELECT 1", "postgres") == "1")
 
     def sql(self, text, database=None, user="rdsadmin"):
         """What psql prints; as the server's own administrator, unless for `user`."""
