@@ -16,8 +16,9 @@ def allowed(call):
     return True
 
 
-def calls(cloud, login, queue, dead, secrets):
+def calls(cloud, login, queue, dead, secrets, others):
     sqs = client_as(cloud, login, "sqs")
+    get_secret = client_as(cloud, login, "secretsmanager").get_secret_value
     return {
         "send": lambda: sqs.send_message(QueueUrl=queue, MessageBody="tried"),
         "receive": lambda: sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0, WaitTimeSeconds=0),
@@ -30,9 +31,8 @@ def calls(cloud, login, queue, dead, secrets):
         "attributes dead": lambda: sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"]),
         "purge": lambda: sqs.purge_queue(QueueUrl=dead),
         "list queues": sqs.list_queues,
-        "secrets": lambda: [client_as(cloud, login, "secretsmanager").get_secret_value(SecretId=one)
-                            for one in secrets],
-        "other secret": lambda: client_as(cloud, login, "secretsmanager").get_secret_value(SecretId="another"),
+        "secrets": lambda: [get_secret(SecretId=one) for one in secrets],
+        **{f"secret of another, {one}": lambda one=one: get_secret(SecretId=one) for one in others},
         "put secret": lambda: client_as(cloud, login, "secretsmanager").put_secret_value(
             SecretId=secrets[0], SecretString="changed"),
         "parameters": lambda: client_as(cloud, login, "ssm").get_parameter(Name="x"),
@@ -58,12 +58,14 @@ MAY = {
 def try_all(cloud, queue, dead, definitions):
     """`definitions` is of {"api": Definition, "worker": Definition}; returns how many calls were tried."""
     tried = 0
+    secrets_of = {which: {":".join(one["valueFrom"].split(":")[:7]) for container in definition.containers.values()
+                          for one in container["secrets"]} for which, definition in definitions.items()}
+    every = set.union({"another"}, *secrets_of.values())
     for name, may in MAY.items():
         definition = definitions[name.split()[-1]]
         login = definition.execution_role if "start" in name else definition.role
-        secrets = [":".join(one["valueFrom"].split(":")[:7]) for container in definition.containers.values()
-                   for one in container["secrets"]]
-        for what, call in calls(cloud, login, queue, dead, secrets).items():
+        secrets = sorted(secrets_of[name.split()[-1]])
+        for what, call in calls(cloud, login, queue, dead, secrets, sorted(every - set(secrets))).items():
             got = allowed(call)
             assert got == (what in may), f"IAM: {name} {'may' if got else 'may not'} do this: {what}"
             tried += 1

@@ -17,13 +17,14 @@ import permissions
 from client import Client
 from cloud import ACCOUNT, REGION, Cloud
 from readback import Readback, equal
-from stage import ROOT, Stage, eventually
+from stage import PATIENCE, ROOT, Stage, eventually
 from tasks import Credentials, Definition, Servers, Task
 
 BINARY = pathlib.Path(os.environ.get("LOGMILL_BIN", ROOT / "build" / "test" / "logmill"))
 BEFORE = "7ca0bf5"  # the build before, whose schema has a step less: tests/integration/compatible.test.ts
 LOGS = 10_000
 ALSO = 500  # before and after an update
+TASK_CONNECTIONS = 7  # of cdk/README.md, "Choices"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/logmill:2"
 NO_QUESTIONS = ("--require-approval", "never")
@@ -106,10 +107,20 @@ class Walk:
         self.client.send("first", LOGS)
         self.client.verify("first", LOGS)
         print(f"{LOGS} logs there exactly once after {time.monotonic() - began:.1f} s")
+        self.connections()
         worker.stop()
         self.dead_letters(definitions["worker"])
         api.stop()
+        self.away(definitions)
         self.cloud.enforce(False)
+
+    def connections(self):
+        """One task of each has no more of them than the README counts its tasks by."""
+        rows = self.servers.sql("SELECT usename, count(*) FROM pg_stat_activity WHERE usename ^@ 'logmill_' GROUP BY 1")
+        held = {name: int(count) for name, count in (row.split("|") for row in rows.splitlines())}
+        equal(sorted(held), ["logmill_api", "logmill_worker"], "who is connected to the database")
+        assert max(held.values()) <= TASK_CONNECTIONS, f"connections to the database: {held}"
+        print(f"connections to the database: {held}")
 
     def dead_letters(self, definition):
         """A message that became a dead letter is listed, sent again, and stored once."""
@@ -137,6 +148,20 @@ class Walk:
         left = [json.loads(line) for line in command("dead-letters").splitlines()]
         equal([one["body"] for one in left], ["this is not a message of logmill's"], "dead letters that are left")
         worker.stop()
+
+    def away(self, definitions):
+        """Without the database a worker's task does not start, and one of api does, and takes logs."""
+        part("the database is away")
+        self.servers.database.stop(signal.SIGINT)
+        migrate = Task(self.stage, definitions["worker"], self.servers, self.credentials, BINARY, "migrate")
+        equal(migrate.process.popen.wait(PATIENCE), 1, "status of migrate")
+        api = Task(self.stage, definitions["api"], self.servers, self.credentials, BINARY).ready()
+        self.client.send("away", 10)
+        self.servers.start_database()
+        worker = Task(self.stage, definitions["worker"], self.servers, self.credentials, BINARY).ready()
+        self.client.verify("away", 10)
+        worker.stop()
+        api.stop()
 
     # ---- Updates ----
 
