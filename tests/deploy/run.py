@@ -108,10 +108,11 @@ class Walk:
         self.client.verify("first", LOGS)
         print(f"{LOGS} logs there exactly once after {time.monotonic() - began:.1f} s")
         self.connections()
+        self.away(definitions)
+        part("dead letters, and requeue")
         worker.stop()
         self.dead_letters(definitions["worker"])
         api.stop()
-        self.away(definitions)
         self.cloud.enforce(False)
 
     def connections(self):
@@ -124,7 +125,6 @@ class Walk:
 
     def dead_letters(self, definition):
         """A message that became a dead letter is listed, sent again, and stored once."""
-        part("dead letters, and requeue")
         sqs = self.cloud.client("sqs")
         self.client.send("dead", 1)
         answer = eventually("the message", lambda: sqs.receive_message(
@@ -150,17 +150,17 @@ class Walk:
         worker.stop()
 
     def away(self, definitions):
-        """Without the database a worker's task does not start, and one of api does, and takes logs."""
+        """Without the database tasks that run go on, a worker's does not start, and one of api does, and takes logs."""
         part("the database is away")
         self.servers.database.stop(signal.SIGINT)
         migrate = Task(self.stage, definitions["worker"], self.servers, self.credentials, BINARY, "migrate")
         equal(migrate.process.popen.wait(PATIENCE), 1, "status of migrate")
-        api = Task(self.stage, definitions["api"], self.servers, self.credentials, BINARY).ready()
-        self.client.send("away", 10)
+        api = Task(self.stage, definitions["api"], self.servers, self.credentials, BINARY, PORT="8010").ready()
+        Client(8010, self.write, self.read).send("started meanwhile", 10)
+        self.client.send("ran already", 10)
         self.servers.start_database()
-        worker = Task(self.stage, definitions["worker"], self.servers, self.credentials, BINARY).ready()
-        self.client.verify("away", 10)
-        worker.stop()
+        for tag in ("started meanwhile", "ran already"):
+            self.client.verify(tag, 10)
         api.stop()
 
     # ---- Updates ----
