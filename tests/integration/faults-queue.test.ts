@@ -545,7 +545,8 @@ scenario(
 );
 
 scenario('a dead letter that is damaged on either way stays where it is', async (lab) => {
-    const site = await (await cloud()).site({ maxReceives: 1 });
+    // So long that no poll which the worker has left there makes a letter of what is sent, too.
+    const site = await (await cloud()).site({ maxReceives: 1, visibilityTimeout: 60 });
     const proxy = await site.proxy(lab);
     const worker = await site.worker(lab);
     await site.queue.send('this is not JSON');
