@@ -487,6 +487,23 @@ static void a_level_with_a_quote_is_counted_where_no_backslash_may_stand_before_
     assert_int_equal(wrong_counts(p), 0);
 }
 
+static void a_level_too_long_to_be_told_apart_has_no_name_whatever_the_database_says(void **state)
+{
+    struct postgres_place *p = *state;
+    struct asked a = last_days(2);
+    char level[STORE_STATS_LEVEL_BYTES_MAX + 2];
+    struct record record;
+
+    memset(level, 'x', sizeof(level) - 1);
+    level[sizeof(level) - 1] = '\0';
+    record = store_test_record(now_minute() - 10 * MINUTE, 0, level, "m", NULL);
+    postgres_place_sql(p, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET array_nulls = off', "
+                          "current_database()); END $$");
+    store_test_append(p->w, &record, 1);
+    assert_int_equal(total(p, &a, "other"), 1);
+    assert_int_equal(total(p, &a, NULL), 1);
+}
+
 static void days_that_are_dropped_are_counted_no_more(void **state)
 {
     struct postgres_place *p = *state;
@@ -947,6 +964,7 @@ int main(void)
         CASE(who_inserts_without_counting_is_noticed),
         CASE(levels_beyond_a_number_are_counted_together),
         CASE(a_level_with_a_quote_is_counted_where_no_backslash_may_stand_before_it),
+        CASE(a_level_too_long_to_be_told_apart_has_no_name_whatever_the_database_says),
         CASE(days_that_are_dropped_are_counted_no_more),
         CASE(logs_of_a_day_go_though_a_long_query_has_locked_it),
         CASE(a_partition_changed_by_its_own_name_is_right_after_a_recount),
