@@ -26,6 +26,7 @@ enum {
     FORGET_INTERVAL_US = 30 * 1000000,
     FORGET_KEPT_TRANSACTIONS = 1000000, /* at most */
     FORGET_TOMBSTONES_MAX = 10000,      /* at one look, of which there are few unless … */
+    OVERTAKEN_MAX = 3,                  /* times that an append begins anew for a new partition */
 };
 #define TOMBSTONES_INTERVAL_US (UINT64_C(3600) * 1000000) /* … one found as many */
 
@@ -379,27 +380,39 @@ static int check_blame(struct store_postgres_writer *w, struct errbuf *err)
     return LM_EUNAVAILABLE;
 }
 
+/*
+ * A day got its partition after the server had chosen logs_default for one of its rows: that it
+ * refuses now, as it refuses a row for which there is no partition at all.
+ */
+static bool was_overtaken(const struct store_postgres_writer *w, int error)
+{
+    return error == LM_EUNAVAILABLE && strcmp(w->conn.sqlstate, "23514") == 0;
+}
+
 int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                  struct store_append_result *result, struct errbuf *err)
 {
     struct store_postgres_writer *w = (struct store_postgres_writer *)base;
-    bool fresh;
-    bool lost;
+    unsigned overtaken = 0;
+    bool again;
     int error;
 
     *result = (struct store_append_result){0};
     if (n == 0)
         return 0;
-    /* A connection that broke while it was idle is found out by using it: once more, then. */
     do {
+        bool fresh;
+
         error = store_postgres_writer_begin(w, &fresh, err);
         if (error)
             return error;
         error = append(w, records, n, result, err);
-        lost = error && store_postgres_conn_is_lost(&w->conn);
+        /* A connection that broke while it was idle is found out by using it: once more, then. */
+        again = (error && store_postgres_conn_is_lost(&w->conn) && !fresh) ||
+                (was_overtaken(w, error) && overtaken++ < OVERTAKEN_MAX);
         if (error)
             store_postgres_writer_undo(w, error);
-    } while (lost && !fresh);
+    } while (again);
     if (error == LM_EDATA && n == 1) {
         struct errbuf reason = ERRBUF_INIT;
 

@@ -384,6 +384,65 @@ static void without_any_partition_for_a_row_it_is_no_bad_data(void **state)
     assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
 }
 
+struct appending {
+    struct store_writer *w;
+    struct record records[2];
+    struct store_append_result result;
+    struct errbuf err;
+    int error;
+};
+
+static void *append_two(void *arg)
+{
+    struct appending *a = arg;
+
+    a->error = store_append(a->w, a->records, 2, &a->result, &a->err);
+    return NULL;
+}
+
+/* Until the server has chosen logs_default for the rows, and is kept from it. */
+static void await_waiting(struct postgres_place *p)
+{
+    postgres_place_await(p,
+                         "SELECT count(*) FROM pg_locks WHERE NOT granted AND "
+                         "relation = 'logs_default'::regclass",
+                         1);
+}
+
+static void a_day_that_gets_its_partition_meanwhile_takes_its_logs(void **state)
+{
+    struct postgres_place *p = *state;
+    struct appending a = {.w = p->w, .err = ERRBUF_INIT};
+    pthread_t thread;
+
+    for (uint32_t i = 0; i < 2; i++)
+        a.records[i] = log_at(clock_wall_us() + 100 * DAY_US, i);
+    store_test_append(p->w, a.records, 1); /* there is a connection, and a repeat */
+    for (int n = 0; n < 2; n++) {
+        PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+
+        postgres_place_sql(p, "DELETE FROM logs");
+        store_test_append(p->w, a.records, (size_t)n);
+        PQclear(PQexec(other, "BEGIN; CREATE TABLE theirs (LIKE logs INCLUDING ALL); "
+                              "LOCK TABLE logs_default; "
+                              "INSERT INTO theirs SELECT * FROM logs_default; "
+                              "DELETE FROM logs_default; ALTER TABLE logs ATTACH PARTITION theirs "
+                              "FOR VALUES FROM (now() + interval '90 days') "
+                              "TO (now() + interval '110 days')"));
+        assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+        assert_int_equal(pthread_create(&thread, NULL, append_two, &a), 0);
+        await_waiting(p);
+        PQclear(PQexec(other, "COMMIT"));
+        pthread_join(thread, NULL);
+        PQfinish(other);
+        if (a.error)
+            fail_msg("cannot append: %s", a.err.text);
+        assert_int_equal(a.result.stored, 2 - n);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM theirs"), 2);
+        postgres_place_sql(p, "DROP TABLE theirs");
+    }
+}
+
 /* ---- Expiring ---- */
 
 static void expiring_drops_whole_days_and_deletes_from_the_last(void **state)
@@ -850,6 +909,7 @@ int main(void)
         CASE(columns_that_others_added_stop_no_partition),
         CASE(a_partition_that_cannot_be_made_stops_nobody),
         CASE(without_any_partition_for_a_row_it_is_no_bad_data),
+        CASE(a_day_that_gets_its_partition_meanwhile_takes_its_logs),
         CASE(a_server_without_transactions_left_is_no_bad_data),
         CASE(expiring_drops_whole_days_and_deletes_from_the_last),
         CASE(expiring_goes_on_beside_a_long_reader),
