@@ -29,8 +29,8 @@ test-build:
 	@tools/bootstrap build test
 	@tools/build build/test $(TEST_FLAGS)
 
-unit: test-build ## only the unit tests
-	meson test -C build/test --suite unit --print-errorlogs
+unit: test-build ## only the unit tests (FILES="base/test_utf8" for some)
+	tools/unit-test $(FILES)
 
 integration: test-build all ## only the integration tests (FILES="read tail" for some)
 	tools/node-test integration $(FILES)

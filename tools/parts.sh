@@ -24,7 +24,7 @@ report() {
     printf '%s\n' "${took[@]}"
     for name in "${failed[@]+"${failed[@]}"}"; do
         echo "$1: FAILED: $name"
-        grep -E '(FAIL|TIMEOUT|ERROR|✖|not ok|error:)' "build/parts/${name//\//-}.log" | sort -u | tail -n 20
+        grep -E '(FAIL|TIMEOUT|ERROR|Sanitizer|✖|not ok|error:)' "build/parts/${name//\//-}.log" | sort -u | tail -n 20
     done
     echo "$1: $passed passed, ${#failed[@]} failed"
     exit $((${#failed[@]} > 0))
