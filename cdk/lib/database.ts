@@ -1,5 +1,5 @@
 /** PostgreSQL: one RDS instance, or Aurora Serverless v2. */
-import { CfnMapping, CfnParameter, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { CfnMapping, CfnParameter, CfnResource, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as cw from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -77,6 +77,7 @@ export class Database extends Construct {
                     : [],
                 cloudwatchLogsExports: ['postgresql'],
             });
+            bringBack(cluster, 'SnapshotIdentifier', settings);
             cluster.node.addDependency(log);
             this.master = cluster.secret!;
             this.host = cluster.clusterEndpoint.hostname;
@@ -120,6 +121,7 @@ export class Database extends Construct {
                 cloudwatchLogsExports: ['postgresql'],
             });
             (instance.node.defaultChild as rds.CfnDBInstance).dbInstanceClass = instanceClass.valueAsString;
+            bringBack(instance, 'DBSnapshotIdentifier', settings);
             instance.node.addDependency(log);
             this.master = instance.secret!;
             this.host = instance.instanceEndpoint.hostname;
@@ -158,4 +160,16 @@ export class Database extends Construct {
             dimensionsMap: this.dimensions,
         });
     }
+}
+
+/* What a snapshot has, and CloudFormation takes no other for. PostgreSQL's minor version RDS may have raised since
+ * the snapshot's stack was made, and it goes back to no older one. */
+const OF_THE_SNAPSHOT = ['MasterUsername', 'DBName', 'DatabaseName', 'StorageEncrypted', 'EngineVersion'];
+
+/** Makes a database of the snapshot of the settings, if there is one; its master user gets the new secret's password. */
+function bringBack(made: Construct, property: string, { databaseSnapshot }: Settings): void {
+    if (!databaseSnapshot) return;
+    const resource = made.node.defaultChild as CfnResource;
+    resource.addPropertyOverride(property, databaseSnapshot);
+    for (const name of OF_THE_SNAPSHOT) resource.addPropertyDeletionOverride(name);
 }

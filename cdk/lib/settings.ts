@@ -20,6 +20,8 @@ export interface Settings {
     readonly multiAz: boolean;
     /** Of RDS, to begin with; it grows by itself. */
     readonly storageGiB: number;
+    /** What the database is made of, and stays so; empty: it begins without a log. */
+    readonly databaseSnapshot: string;
     readonly deletionProtection: boolean;
     /** 0: tasks reach AWS by endpoints, and nothing else. */
     readonly natGateways: number;
@@ -40,6 +42,12 @@ const SECRET = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za
 
 const CERTIFICATE = /^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate\/[A-Za-z0-9-]+$/;
 
+/** A name, which RDS begins with rds: if it made the snapshot by itself, or an ARN, which says of what it is one. */
+const SNAPSHOT = new RegExp(
+    '^(?:arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:(?<kind>snapshot|cluster-snapshot):)?' +
+        '(?:rds:)?[A-Za-z](?:-?[A-Za-z0-9]){0,254}$',
+);
+
 /** 203.0.113.0/24; an address alone is a /32. */
 const RANGE = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:[.](?!$|\/)|(?=\/))){4}\/(?:[1-9]|[12]\d|3[0-2])$/;
 
@@ -53,6 +61,7 @@ export const DEFAULTS: Settings = {
     database: 'rds',
     multiAz: false,
     storageGiB: 50,
+    databaseSnapshot: '',
     deletionProtection: true,
     natGateways: 0,
     s3PrefixListId: '',
@@ -118,6 +127,11 @@ export function settingsFromContext(node: Node): Settings {
         cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
         database: oneOf('database', ['rds', 'aurora']),
         storageGiB: count('storageGiB', 20, DATABASE.maxStorageGiB - 1),
+        databaseSnapshot: like(
+            'databaseSnapshot',
+            SNAPSHOT,
+            'the name or the ARN of a snapshot of RDS or Aurora, or nothing, which makes an empty database',
+        ),
         multiAz: oneOf('multiAz', ['true', 'false']) === 'true',
         deletionProtection: oneOf('deletionProtection', ['true', 'false']) === 'true',
         natGateways: Number(oneOf('natGateways', ['0', '1', '2'])),
@@ -126,9 +140,16 @@ export function settingsFromContext(node: Node): Settings {
     });
 }
 
-/** What would be open to everybody is refused, however it was put together. */
+/** What would be open to everybody is refused, however it was put together, and what cannot be made. */
 function guarded(settings: Settings): Settings {
-    const { exposure, clientRanges, certificateArn, keysSecretArn } = settings;
+    const { exposure, clientRanges, certificateArn, keysSecretArn, database, databaseSnapshot } = settings;
+    const ofCluster = SNAPSHOT.exec(databaseSnapshot)?.groups?.kind?.startsWith('cluster');
+    if (ofCluster !== undefined && ofCluster !== (database === 'aurora'))
+        throw new Error(
+            `context databaseSnapshot is ${ofCluster ? "a cluster's" : "an instance's"}, and database is ` +
+                `"${database}": it is brought back as what it was; allowed: arn:aws:rds:REGION:ACCOUNT:` +
+                `${ofCluster ? '' : 'cluster-'}snapshot:NAME`,
+        );
     if (exposure === 'internet' && clientRanges.length === 0 && !(certificateArn && keysSecretArn))
         throw new Error(
             `context exposure is "internet" without ${certificateArn ? 'keysSecretArn' : 'certificateArn'}: ` +

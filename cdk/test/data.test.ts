@@ -103,6 +103,39 @@ test('Aurora Serverless v2 by a switch, with the same promises', () => {
     });
 });
 
+const SNAPSHOT = 'logmill-snapshot-databaseinstance-1a2b3c';
+
+for (const [database, type, named, inherited] of [
+    ['rds', 'AWS::RDS::DBInstance', 'DBSnapshotIdentifier', ['DBName']],
+    ['aurora', 'AWS::RDS::DBCluster', 'SnapshotIdentifier', ['DatabaseName']],
+] as const)
+    test(`a database is brought back from a snapshot, by a new password of its master user (${database})`, () => {
+        const plainly = template({ database });
+        const restored = template({ database, databaseSnapshot: SNAPSHOT });
+        const [id, made] = one(restored, type, '');
+        const { [named]: snapshot, ...rest } = made.Properties;
+        assert.equal(snapshot, SNAPSHOT);
+        const [idPlainly, madePlainly] = one(plainly, type, '');
+        assert.equal(id, idPlainly);
+        /* CloudFormation lets nobody say these again, and no version may be older than the snapshot's. */
+        const chosen = { ...madePlainly.Properties };
+        for (const name of [...inherited, 'MasterUsername', 'StorageEncrypted', 'EngineVersion']) {
+            assert.ok(name in chosen, name);
+            delete chosen[name];
+        }
+        assert.deepEqual(rest, chosen);
+        assert.equal(made.DeletionPolicy, 'Snapshot');
+        /* With a name of its own it cannot be replaced, also if the snapshot is named no more. */
+        assert.equal(Object.values(rest).filter((value) => value === 'logmill').length, 1);
+        const [secret, { Properties }] = one(restored, 'AWS::SecretsManager::Secret', 'logmillDatabase');
+        assert.equal(JSON.parse(Properties.GenerateSecretString.SecretStringTemplate).username, 'logmill');
+        assert.deepEqual(refs(rest.MasterUserPassword), [secret]);
+        assert.equal(
+            resources(restored, 'AWS::SecretsManager::Secret').length,
+            resources(plainly, 'AWS::SecretsManager::Secret').length,
+        );
+    });
+
 test('Valkey speaks TLS only and asks for a generated password', () => {
     const t = template();
     const [token, made] = one(t, 'AWS::SecretsManager::Secret', 'CacheToken');

@@ -52,6 +52,7 @@ const VALUES: { [K in keyof Settings]: readonly Settings[K][] } = {
     database: ['rds', 'aurora'],
     multiAz: [false, true],
     storageGiB: [50, 400],
+    databaseSnapshot: ['', 'rds:logmill-2026-11-29-03-10'],
     deletionProtection: [true, false],
     natGateways: [0, 1, 2],
     s3PrefixListId: ['', 'pl-12345678'],
@@ -146,6 +147,30 @@ test('a bad setting is named, with what is allowed', () => {
     assert.throws(() => from({ natGateways: 3 }), /context natGateways is "3", allowed: 0, 1, 2/);
     assert.throws(() => from({ retentionDays: '-1' }), /context retentionDays is "-1", allowed: 0 to 999999/);
     assert.equal(from({ deletionProtection: 'false' }).deletionProtection, false);
+});
+
+test('a snapshot is of the kind of database that is chosen', () => {
+    const from = (database: string, databaseSnapshot: string) =>
+        settingsFromContext(new App({ context: { keysSecretArn: KEYS, database, databaseSnapshot } }).node);
+    const arn = (kind: string) => `arn:aws:rds:eu-central-1:111122223333:${kind}:logmill-2026`;
+    for (const database of ['rds', 'aurora'])
+        for (const name of ['logmill-snapshot-Database-1a2B', 'rds:logmill-2026-11-29-03-10', ''])
+            assert.equal(from(database, name).databaseSnapshot, name);
+    assert.equal(from('rds', arn('snapshot')).databaseSnapshot, arn('snapshot'));
+    assert.equal(from('aurora', arn('cluster-snapshot')).databaseSnapshot, arn('cluster-snapshot'));
+    for (const wrong of [arn('db'), '1st', 'a--b', 'ends-', 'two names', `snapshot:${arn('snapshot')}`])
+        assert.throws(
+            () => from('rds', wrong),
+            /context databaseSnapshot is ".*", allowed: the name or the ARN of a snapshot/,
+        );
+    assert.throws(
+        () => from('rds', arn('cluster-snapshot')),
+        /context databaseSnapshot is a cluster's, and database is "rds": .*allowed: .*:snapshot:NAME/,
+    );
+    assert.throws(
+        () => from('aurora', arn('snapshot')),
+        /context databaseSnapshot is an instance's, and database is "aurora": .*allowed: .*:cluster-snapshot:NAME/,
+    );
 });
 
 test('each choice is in cdk.json and in the README, with its default', () => {

@@ -272,6 +272,25 @@ def secret_name(arn):
     return arn.split(":secret:")[1].rsplit("-", 1)[0]
 
 
+OF_A_SNAPSHOT = ("MasterUsername", "DBName", "DatabaseName", "StorageEncrypted")
+
+
+def brought_back(named, original, logical_id, props, stack_name):
+    """A database made of a snapshot has what that says, which a template is not to say again, and no less room."""
+    wanted = props.get(named)
+    if not wanted:
+        return original(logical_id, props, stack_name)
+    known = {"DBSnapshotIdentifier": rds._snapshots, "SnapshotIdentifier": rds._db_cluster_snapshots}[named]
+    snapshot = known.get(wanted.rsplit(":", 1)[-1])
+    again = [name for name in OF_A_SNAPSHOT if name in props]
+    if not snapshot or again:
+        raise ValueError(f"{named} {wanted}: {f'{again} is said again' if again else 'there is none'}")
+    if int(props.get("AllocatedStorage", snapshot["AllocatedStorage"])) < snapshot["AllocatedStorage"]:
+        raise ValueError(f"{wanted} has {snapshot['AllocatedStorage']} GiB")
+    had = {name: snapshot[name] for name in (*OF_A_SNAPSHOT, "EngineVersion") if name in snapshot}
+    return original(logical_id, {**had, **props}, stack_name)
+
+
 def topic(original, logical_id, props, stack_name):
     """A topic keeps its key."""
     arn, attributes = original(logical_id, props, stack_name)
@@ -372,7 +391,9 @@ def main():
     for kind, what, replacement in (
             ("AWS::EC2::VPC", "create", network), ("AWS::S3::Bucket", "create", bucket),
             ("AWS::SNS::Topic", "create", topic), (secret, "create", secret_created),
-            (secret, "update", secret_updated), (secret, "delete", secret_deleted)):
+            (secret, "update", secret_updated), (secret, "delete", secret_deleted),
+            ("AWS::RDS::DBInstance", "create", functools.partial(brought_back, "DBSnapshotIdentifier")),
+            ("AWS::RDS::DBCluster", "create", functools.partial(brought_back, "SnapshotIdentifier"))):
         HANDLERS[kind][what] = functools.partial(replacement, HANDLERS[kind][what])
     HANDLERS["AWS::ECS::TaskDefinition"]["create"] = cfn._ecs_task_def_create
     for service in (ecs, elasticache, rds):  # nothing here runs in containers

@@ -202,6 +202,7 @@ class Readback:
             values = {one["ParameterName"]: one.get("ParameterValue") for page in asked for one in page["Parameters"]}
             equal((values["max_connections"], values["rds.force_ssl"]), ("180", "1"), "parameters")
         equal(made["EngineVersion"].split(".")[0], "17", "PostgreSQL")
+        equal(made["MasterUsername"], "logmill", "master user")
         equal((made["StorageEncrypted"], made["DeletionProtection"], made["BackupRetentionPeriod"]),
               (True, self.protected, 7), "database: encrypted, protected, backups")
         equal([one["VpcSecurityGroupId"] for one in group],

@@ -106,6 +106,7 @@ class Walk:
         began = time.monotonic()
         self.client.send("first", LOGS)
         self.client.verify("first", LOGS)
+        self.kept = ("first", LOGS)
         print(f"{LOGS} logs there exactly once after {time.monotonic() - began:.1f} s")
         self.connections()
         self.away(definitions)
@@ -219,6 +220,7 @@ class Walk:
         self.client.send("after", ALSO)
         for tag in ("before", "during", "after"):
             self.client.verify(tag, ALSO)
+        self.kept = ("before", ALSO)
         for task in reversed(tasks):
             task.stop()
         print(f"schema {version} → {self.schema()}, and a build that knows {version} goes on")
@@ -270,6 +272,30 @@ class Walk:
         roles = [one["RoleName"] for one in self.cloud.client("iam").list_roles()["Roles"]]
         equal([one for one in roles if one.startswith("logmill")], [], "roles that are left")
 
+    def bring_back(self):
+        """A new stack has the logs of the one that was destroyed, and logs in by its own passwords."""
+        part("the last snapshot, brought back by a new stack")
+        [snapshot] = self.cloud.client("rds").describe_db_snapshots()["DBSnapshots"]
+        named = {"databaseSnapshot": snapshot["DBSnapshotIdentifier"], "deletionProtection": False}
+        made = self.cloud.assembly(keysSecretArn=self.keys_arn, **named)
+        self.cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
+        print("as promised:", ", ".join(Readback(self.cloud, **named).all()))
+        self.queue = Readback(self.cloud).outputs["QueueUrl"]
+        definitions = self.definitions()
+        master = definitions["worker"].environment("migrate")
+        self.servers.bring_back({**definitions["api"].environment(), **master})
+        tasks = self.start(definitions, BINARY)
+        self.client.verify(*self.kept)
+        self.client.send("brought back", ALSO)
+        self.client.verify("brought back", ALSO)
+        for task in reversed(tasks):
+            task.stop()
+
+        forgotten = self.cloud.assembly(keysSecretArn=self.keys_arn, deletionProtection=False)
+        said = self.cloud.cdk("deploy", "--app", forgotten, *NO_QUESTIONS, fails=True)
+        assert "custom-named resource requires replacing" in said, said
+        self.cloud.cdk("destroy", "--app", made, "--force")
+
 
 def other_choices(cloud, keys_arn):
     """All that the first stack was not: Aurora, HTTPS from the internet, two zones, a NAT gateway."""
@@ -280,6 +306,13 @@ def other_choices(cloud, keys_arn):
     made = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices)
     cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
     print("as promised:", ", ".join(Readback(cloud, **choices).all()))
+    cloud.cdk("destroy", "--app", made, "--force")
+    part("its last snapshot, brought back")
+    [snapshot] = cloud.client("rds").describe_db_cluster_snapshots()["DBClusterSnapshots"]
+    made = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices,
+                          databaseSnapshot=snapshot["DBClusterSnapshotArn"])
+    cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
+    Readback(cloud, **choices).check_database()
     cloud.cdk("destroy", "--app", made, "--force")
 
 
@@ -292,6 +325,7 @@ def test(stage):
     walk.run()
     walk.update()
     walk.destroy()
+    walk.bring_back()
     other_choices(walk.cloud, walk.keys_arn)
 
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import threading
 import urllib.parse
@@ -117,19 +118,17 @@ class Servers:
     def redis(self, url):
         cert, key = self.authority.sign(url.hostname)
         program = shutil.which("valkey-server") or shutil.which("redis-server")
-        self.stage.start("redis", [
+        self.cache = self.stage.start("redis", [
             program, "--port", 0, "--tls-port", url.port, "--bind", "127.0.0.1", "--tls-cert-file", cert,
             "--tls-key-file", key, "--tls-ca-cert-file", self.authority.cert, "--tls-auth-clients", "no",
             "--requirepass", url.password, "--save", "", "--dir", self.stage.folder,
-        ]).until("start", lambda: listens(url.port))
+        ])
+        self.cache.until("start", lambda: listens(url.port))
 
     def postgres(self):
         env, folder = self.env, self.stage.folder / "postgres"
         folder.mkdir()
-        cert, key = self.authority.sign(env["DATABASE_HOST"])
-        for file in (cert, key):
-            shutil.copy(file, folder)
-        (folder / key.name).chmod(0o600)
+        self.folder = folder
         programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parent.name))
         owner = pwd.getpwnam("postgres")  # it refuses to be root
         if is_nobody_else():
@@ -138,31 +137,51 @@ class Servers:
         else:
             as_owner = []
             options = {"cwd": folder, "user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-            for file in (folder, folder / cert.name, folder / key.name):
-                os.chown(file, owner.pw_uid, owner.pw_gid)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = folder / "data"
         subprocess.run([*as_owner, programs / "initdb", "-D", data, "-U", "rdsadmin", "-E", "UTF8", "--locale=C.UTF-8",
                         "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions"],
                        check=True, capture_output=True, **options)
         (data / "pg_hba.conf").write_text("local all all trust\n"
                                           "hostssl all all all scram-sha-256\n")  # rds.force_ssl
-        given = {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": folder / cert.name,
-                 "ssl_key_file": folder / key.name, "fsync": "off", "shared_buffers": "64MB"}
+        given = {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": folder / "server.pem",
+                 "ssl_key_file": folder / "server.key", "fsync": "off", "shared_buffers": "64MB"}
         settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-        self.folder = folder
         self.command = [*as_owner, programs / "postgres", "-D", data, "-k", folder, "-p", env["DATABASE_PORT"],
                         *settings]
         self.options = options
         self.start_database()
         # RDS's master user makes roles and databases, and is no superuser.
-        self.sql(f"CREATE ROLE {env['DATABASE_USER']} LOGIN CREATEDB CREATEROLE"
-                 f" PASSWORD '{env['DATABASE_PASS'].replace(chr(39), chr(39) * 2)}'", "postgres")
+        self.sql(f"CREATE ROLE {env['DATABASE_USER']} LOGIN CREATEDB CREATEROLE", "postgres")
+        self.set_password()
         self.sql(f"CREATE DATABASE {env['DATABASE_NAME']} OWNER {env['DATABASE_USER']}", "postgres")
 
     def start_database(self):
         """Also again, after `database.stop()`."""
+        for file, name in zip(self.authority.sign(self.env["DATABASE_HOST"]), ("server.pem", "server.key")):
+            shutil.copy(file, self.folder / name)
+            (self.folder / name).chmod(0o600)
+            if not is_nobody_else():
+                os.chown(self.folder / name, self.options["user"], self.options["group"])
         self.database = self.stage.start("postgres-server", self.command, **self.options)
         self.database.until("start", lambda: self.sql("SELECT 1", "postgres") == "1")
+
+    def bring_back(self, env):
+        """The database with all that is in it, under another stack's name, as RDS makes it of a snapshot: roles have
+        the passwords that they had, but the master user has that stack's. The cache is a new one.
+        """
+        cache = urllib.parse.urlsplit(env["REDIS_URL"])
+        self.stage.name(env["DATABASE_HOST"], cache.hostname)
+        self.cache.stop()
+        self.redis(cache)
+        self.database.stop(signal.SIGINT)
+        self.env = env
+        self.start_database()
+        self.set_password()
+
+    def set_password(self):
+        password = self.env["DATABASE_PASS"].replace("'", "''")
+        self.sql(f"ALTER ROLE {self.env['DATABASE_USER']} PASSWORD '{password}'", "postgres")
 
     def sql(self, text, database=None, user="rdsadmin"):
         """What psql prints; as the server's own administrator, unless for `user`."""
