@@ -195,14 +195,12 @@ export class Alarms extends Construct {
             database.alarmFreeStorageBytes,
             3,
         );
-        this.above(
-            'CacheCpu',
-            cache.metric('EngineCPUUtilization'),
-            CACHE.alarmCpuPercent,
-            5,
-            cw.TreatMissingData.BREACHING,
-        );
-        this.above('CacheMemory', cache.metric('DatabaseMemoryUsagePercentage'), CACHE.alarmMemoryPercent, 5);
+        /* One for each node, which costs no more than a formula of all of them, and tells which node it is. */
+        const ofNode = (n: number, what: string) => `Cache${n === 0 ? '' : n + 1}${what}`;
+        for (const [n, metric] of cache.metrics('EngineCPUUtilization').entries())
+            this.above(ofNode(n, 'Cpu'), metric, CACHE.alarmCpuPercent, 5, cw.TreatMissingData.BREACHING);
+        for (const [n, metric] of cache.metrics('DatabaseMemoryUsagePercentage').entries())
+            this.above(ofNode(n, 'Memory'), metric, CACHE.alarmMemoryPercent, 5);
 
         this.scalingEvents(services, scaling);
     }

@@ -10,7 +10,8 @@ import { Settings } from './settings';
 export class Cache extends Construct {
     /** The whole REDIS_URL. */
     readonly url: sm.Secret;
-    private readonly firstNode: string;
+    /** CacheClusterId of each; which one is the primary may change. */
+    private readonly nodes: string[];
 
     constructor(scope: Construct, id: string, network: Network, settings: Settings) {
         super(scope, id);
@@ -52,16 +53,20 @@ export class Cache extends Construct {
                 ]),
             ),
         });
-        this.firstNode = Fn.join('', [group.ref, '-001']);
+        this.nodes = (settings.multiAz ? ['-001', '-002'] : ['-001']).map((n) => Fn.join('', [group.ref, n]));
     }
 
-    metric(name: string): cw.Metric {
-        return new cw.Metric({
-            namespace: 'AWS/ElastiCache',
-            metricName: name,
-            statistic: 'Average',
-            period: Duration.minutes(1),
-            dimensionsMap: { CacheClusterId: this.firstNode },
-        });
+    /** Of each node: there is none of whichever is the primary. */
+    metrics(name: string): cw.Metric[] {
+        return this.nodes.map(
+            (CacheClusterId) =>
+                new cw.Metric({
+                    namespace: 'AWS/ElastiCache',
+                    metricName: name,
+                    statistic: 'Average',
+                    period: Duration.minutes(1),
+                    dimensionsMap: { CacheClusterId },
+                }),
+        );
     }
 }

@@ -116,8 +116,8 @@ export class Dashboard extends Construct {
             ]),
             graph('Database: storage (bytes)', [database.storage()]),
             graph('Cache: CPU and memory (%)', [
-                cache.metric('EngineCPUUtilization'),
-                cache.metric('DatabaseMemoryUsagePercentage'),
+                ...cache.metrics('EngineCPUUtilization'),
+                ...cache.metrics('DatabaseMemoryUsagePercentage'),
             ]),
             graph('Failures a minute', [
                 count(this, 'RequestsFailed', 'requests answered 503'),

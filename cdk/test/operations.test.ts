@@ -14,7 +14,7 @@ const BALANCER = 'LoadBalancer ServicesLoadBalancer.LoadBalancerFullName';
 const LISTENER = [1, 2, 3].map((n) => `ServicesLoadBalancerHttp[${n}]`).join('/');
 const TARGETS = `LoadBalancer ${LISTENER}, TargetGroup ServicesTargets.TargetGroupFullName`;
 const QUEUE = 'QueueName QueuesQueue.QueueName';
-const NODE = 'CacheClusterId CacheValkey-001';
+const NODE = (n: number) => `CacheClusterId CacheValkey-00${n}`;
 
 test('api scales on CPU, memory, and requests per task; worker on messages that wait, per running task', () => {
     const t = template();
@@ -77,6 +77,18 @@ test('worker scales out on the age of the oldest message', () => {
     assert.deepEqual(alarm.AlarmActions.flatMap(refs).sort(), [one(t, 'AWS::SNS::Topic', '')[0], id].sort());
 });
 
+/** Of its nodes, any of which may be the primary. */
+const CACHE_ALARMS = (n: number): Record<string, [string, string]> => ({
+    [`Cache${n > 1 ? n : ''}Cpu`]: [
+        `Average of AWS/ElastiCache EngineCPUUtilization in 60, ${NODE(n)}`,
+        '> 80, 5 times, or no number',
+    ],
+    [`Cache${n > 1 ? n : ''}Memory`]: [
+        `Average of AWS/ElastiCache DatabaseMemoryUsagePercentage in 60, ${NODE(n)}`,
+        '> 80, 5 times',
+    ],
+});
+
 /*
  * As cdk/README.md has them: what is measured in how many seconds; when it is too much or too little, how
  * often in turn, and whether no number is, too.
@@ -130,8 +142,7 @@ const ALARMS = (database: string): Record<string, [string, string]> => ({
     ],
     DatabaseDiskQueue: [`Average of AWS/RDS DiskQueueDepth in 60, ${database}`, '> 64, 10 times'],
     DatabaseMemory: [`Minimum of AWS/RDS FreeableMemory in 60, ${database}`, `< ${128 * 2 ** 20}, 5 times`],
-    CacheCpu: [`Average of AWS/ElastiCache EngineCPUUtilization in 60, ${NODE}`, '> 80, 5 times, or no number'],
-    CacheMemory: [`Average of AWS/ElastiCache DatabaseMemoryUsagePercentage in 60, ${NODE}`, '> 80, 5 times'],
+    ...CACHE_ALARMS(1),
 });
 const INSTANCE = 'DBInstanceIdentifier DatabaseInstance';
 const CLUSTER = 'DBClusterIdentifier DatabaseCluster, Role WRITER';
@@ -183,9 +194,13 @@ function rule(alarm: any): [string, string] {
     ];
 }
 
-for (const database of ['rds', 'aurora'] as const)
-    test(`alarms measure what they are named after, and tell the topic (${database})`, () => {
-        const t = template({ database });
+for (const [database, multiAz] of [
+    ['rds', false],
+    ['aurora', false],
+    ['rds', true],
+] as const)
+    test(`alarms measure what they are named after, and tell the topic (${database}${multiAz ? ', multiAz' : ''})`, () => {
+        const t = template({ database, multiAz });
         const topic = { Ref: one(t, 'AWS::SNS::Topic', '')[0] };
         const found = resources(t, 'AWS::CloudWatch::Alarm')
             .filter(([id]) => id.startsWith('Alarms'))
@@ -193,7 +208,7 @@ for (const database of ['rds', 'aurora'] as const)
                 assert.deepEqual([Properties.AlarmActions, Properties.OKActions], [[topic], [topic]]);
                 return [Properties.AlarmDescription.replace('logmill: ', ''), rule(Properties)];
             });
-        assert.deepEqual(Object.fromEntries(found), PROMISED[database]);
+        assert.deepEqual(Object.fromEntries(found), { ...PROMISED[database], ...(multiAz && CACHE_ALARMS(2)) });
     });
 
 test('when no task is left, what the load balancer refuses is a rate of a hundred percent', () => {
@@ -323,6 +338,10 @@ test('the README counts what is paid by the piece', () => {
         `${count('AWS::EC2::VPCEndpoint') - 1} interface endpoints × 2 zones`,
     ])
         assert.ok(readme.includes(`| ${line}`), line);
+    const alarms = (multiAz: boolean) =>
+        resources(template({ keysSecretArn: KEYS, multiAz }), 'AWS::CloudWatch::Alarm').length;
+    const more = `\`multiAz\` (twice the database and the cache, ${alarms(true) - alarms(false)} more alarms)`;
+    assert.ok(readme.replace(/\s+/g, ' ').includes(more), more);
 });
 
 const SHOWN = [
@@ -348,6 +367,15 @@ const SHOWN = [
     'WriteIOPS',
     'EngineCPUUtilization',
 ];
+
+test('the dashboard shows both nodes of a cache in two zones', () => {
+    const body = plain(
+        one(template({ multiAz: true }), 'AWS::CloudWatch::Dashboard', '')[1].Properties.DashboardBody,
+    );
+    for (const n of [1, 2])
+        for (const name of ['EngineCPUUtilization', 'DatabaseMemoryUsagePercentage'])
+            assert.ok(body.includes(`"${name}","CacheClusterId","CacheValkey-00${n}"`), `${name} ${n}`);
+});
 
 for (const [database, storage] of [
     ['rds', 'FreeStorageSpace'],

@@ -23,6 +23,7 @@ ALARMS = {
     "DatabaseDiskQueue": (">", 64, False), "DatabaseMemory": ("<", 128 * 2**20, False),
     "CacheCpu": (">", 80, True), "CacheMemory": (">", 80, False),
 }
+OF_SECOND_NODE = {"Cache2Cpu": (">", 80, True), "Cache2Memory": (">", 80, False)}
 OF_RDS = {"DatabaseCredits": ("<", 30, False), "DatabaseConnections": (">", 144, False),
           "DatabaseFreeStorage": ("<", 50 * 2**30 * 0.15, False)}
 OF_AURORA = {"DatabaseCapacity": (">", 90, False), "DatabaseConnections": (">", 1_600, False),
@@ -345,7 +346,8 @@ class Readback:
         asked = self.cloud.client("cloudwatch").get_paginator("describe_alarms").paginate()
         found = {one["AlarmName"]: one for page in asked for one in page["MetricAlarms"]}
         topic = self.one("AWS::SNS::Topic")
-        promised = {**ALARMS, **(OF_AURORA if self.database == "aurora" else OF_RDS)}
+        promised = {**ALARMS, **(OF_AURORA if self.database == "aurora" else OF_RDS),
+                    **(OF_SECOND_NODE if self.zones > 1 else {})}
         ids = self.ids("AWS::CloudWatch::Alarm", "Alarms")
         equal(len(ids), len(promised), "alarms")
         for name, (way, threshold, silent) in promised.items():
