@@ -4,7 +4,8 @@
  * one).
  */
 import { strict as assert } from 'node:assert';
-import { chmodSync, chownSync, existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
@@ -268,6 +269,53 @@ scenario('pods of Kubernetes have time to stop, are asked where they answer, and
             assert.ok(manifests(name).has(`Deployment ${target}`), target);
         }
     }
+});
+
+scenario('what the README of Kubernetes has one run makes roles and Secrets, with no password for ps and history', async (lab) => {
+    const readme = file('deploy/kubernetes/README.md');
+    const commands = match(readme, /^((?: {4}.*\n)*? {4}export DATABASE_HOST(?:.*\n {4})*.*)$/m);
+    const folder = lab.folder();
+    for (const name of ['logmill', 'kubectl']) {
+        const to = path.join(folder, name);
+        const script = `#!/bin/sh\necho "$(basename "$0") $*" >>calls
+            case $0 in *kubectl) cat >"$4" ;; *) env >env ;; esac\n`;
+        writeFileSync(to, script, { mode: 0o755 });
+    }
+    const ran = spawnSync('bash', ['--norc', '-euc', commands], {
+        cwd: folder,
+        env: { PATH: `${folder}:${process.env['PATH']}` },
+        input: 'of the owner\n',
+        encoding: 'utf8',
+    });
+    assert.equal(ran.status, 0, ran.stderr);
+    const made = (name: string): Map<string, string> =>
+        new Map(
+            readFileSync(path.join(folder, name), 'utf8')
+                .trim()
+                .split('\n')
+                .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+        );
+    const told = made('env');
+    assert.equal(told.get('DATABASE_PASS'), 'of the owner');
+    const passwords = ['of the owner'];
+    for (const [role, is] of [
+        ['worker', 'WRITER'],
+        ['api', 'READER'],
+    ] as const) {
+        const secret = made(`logmill-${role}`);
+        assert.deepEqual([...secret.keys()], ['DATABASE_USER', 'DATABASE_PASS']);
+        assert.equal(secret.get('DATABASE_USER'), told.get(`DATABASE_${is}_USER`));
+        const password = secret.get('DATABASE_PASS')!;
+        assert.equal(password, told.get(`DATABASE_${is}_PASS`));
+        assert.ok(password.length >= 32 && !passwords.includes(password));
+        passwords.push(password);
+    }
+    const calls = readFileSync(path.join(folder, 'calls'), 'utf8');
+    assert.equal(calls.match(/^logmill migrate$/gm)?.length, 1);
+    const given = '--namespace logs --from-env-file=/dev/stdin';
+    assert.equal(calls.match(new RegExp(`^kubectl create secret generic logmill-\\w+ ${given}$`, 'gm'))?.length, 2);
+    assert.ok(passwords.every((one) => !calls.includes(one) && !commands.includes(one)));
+    assert.doesNotMatch(readme, /--from-literal|PASS=…/);
 });
 
 scenario('the unit that follows files has room for them, and time to send what was read', async () => {
