@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/text_map.h"
 #include "base/xalloc.h"
 #include "follow/stem.h"
-#include "follow/text_map.h"
 
 enum { PARTS_MAX = 60 }; /* of a pattern: a bit of a word each */
 

@@ -12,9 +12,9 @@
 #include "base/array.h"
 #include "base/fault.h"
 #include "base/hash.h"
+#include "base/text_map.h"
 #include "base/xalloc.h"
 #include "follow/seen.h"
-#include "follow/text_map.h"
 #include "follow/wd_map.h"
 
 enum {

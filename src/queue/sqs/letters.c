@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/text_map.h"
 #include "base/xalloc.h"
 #include "queue/sqs/internal.h"
 #include "json/writer.h"
@@ -20,7 +21,7 @@ enum {
     RECEIVES_IN_VAIN = 2,          /* one after another without anything new: that was all */
     WAIT_S = 1,                    /* of each, so that SQS asks all of its servers */
     LETTERS_MAX = 100000,          /* of one list … */
-    LETTERS_BYTES_MAX = 256 << 20, /* … and their bytes */
+    LETTERS_BYTES_MAX = 256 << 20, /* … and the bytes of those that are asked for */
     HOLD_S = 60,                   /* letters that are being looked through are hidden so long */
     TASK_START_ATTEMPTS = 3,
     TASK_LOOK_MS = 500,       /* how often the progress of a move is asked for */
@@ -185,7 +186,7 @@ int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const 
 
 struct letter {
     char *id;
-    char *body;
+    char *body; /* NULL, as is the reason, if it is not asked for */
     char *reason;
     char *handle;
     int64_t sent_us;
@@ -193,9 +194,12 @@ struct letter {
 };
 
 struct letters {
+    struct text_map asked; /* the ids of those that are asked for; none: all are */
+    size_t found;          /* so many of these are there */
     struct letter *items;
     size_t len;
     size_t capacity;
+    struct text_map by_id; /* the items */
     size_t bytes;
     size_t again; /* of the last receive: those that were there already */
 };
@@ -223,15 +227,24 @@ static void release_letters(struct letters *all)
     for (size_t i = 0; i < all->len; i++)
         release_letter(&all->items[i]);
     free(all->items);
+    text_map_release(&all->by_id);
+    text_map_release(&all->asked);
 }
 
-static struct letter *find_letter(const struct letters *all, const char *id)
+static void ask_for(struct letters *all, const struct slice *ids, size_t ids_len)
 {
-    for (size_t i = 0; i < all->len; i++) {
-        if (strcmp(all->items[i].id, id) == 0)
-            return &all->items[i];
-    }
-    return NULL;
+    for (size_t i = 0; i < ids_len; i++)
+        text_map_put(&all->asked, ids[i], 0);
+}
+
+static bool is_asked_for(const struct letters *all, const char *id)
+{
+    return all->asked.len == 0 || text_map_find(&all->asked, slice_of_string(id)) != TEXT_MAP_NONE;
+}
+
+static bool has_all_asked_for(const struct letters *all)
+{
+    return all->asked.len > 0 && all->found == all->asked.len;
 }
 
 static char *letter_reason(yyjson_val *message)
@@ -247,24 +260,28 @@ static char *letter_reason(yyjson_val *message)
 static void take_letter(struct letters *all, yyjson_val *message)
 {
     struct letter l = {.id = copy_text(yyjson_obj_get(message, "MessageId"))};
-    struct letter *known = find_letter(all, l.id);
+    uint32_t known = text_map_find(&all->by_id, slice_of_string(l.id));
 
     l.handle = copy_text(yyjson_obj_get(message, "ReceiptHandle"));
-    if (known) {
-        free(known->handle);
-        known->handle = l.handle;
+    if (known != TEXT_MAP_NONE) {
+        free(all->items[known].handle);
+        all->items[known].handle = l.handle;
         free(l.id);
         all->again++;
         return;
     }
-    l.body = copy_text(yyjson_obj_get(message, "Body"));
-    l.reason = letter_reason(message);
+    if (is_asked_for(all, l.id)) {
+        l.body = copy_text(yyjson_obj_get(message, "Body"));
+        l.reason = letter_reason(message);
+        all->bytes += strlen(l.body);
+        all->found++;
+    }
     l.sent_us = (int64_t)queue_sqs_number(
                     yyjson_obj_get(yyjson_obj_get(message, "Attributes"), "SentTimestamp")) *
                 1000;
-    all->items = array_reserve(all->items, &all->capacity, all->len + 1, sizeof(all->items[0]));
     l.order = all->len;
-    all->bytes += strlen(l.body);
+    text_map_put(&all->by_id, slice_of_string(l.id), (uint32_t)all->len);
+    all->items = array_reserve(all->items, &all->capacity, all->len + 1, sizeof(all->items[0]));
     all->items[all->len++] = l;
 }
 
@@ -297,25 +314,12 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
     return 0;
 }
 
-static bool has_all(const struct letters *all, const struct slice *ids, size_t ids_len)
-{
-    for (size_t i = 0; i < ids_len; i++) {
-        bool found = false;
-
-        for (size_t k = 0; k < all->len && !found; k++)
-            found = slice_equal(ids[i], slice_of_string(all->items[k].id));
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 /*
- * Collects letters: all, or until those that `ids` names are among them. LM_ETOOBIG if there are
+ * Collects letters: all, or until those that are asked for are among them. LM_ETOOBIG if there are
  * too many, or may be: they are hidden no longer, and come again while others may wait.
  */
-static int collect_letters(struct queue_sqs *q, const char *url, const struct slice *ids,
-                           size_t ids_len, struct letters *all, struct errbuf *err)
+static int collect_letters(struct queue_sqs *q, const char *url, struct letters *all,
+                           struct errbuf *err)
 {
     unsigned in_vain = 0;
 
@@ -323,7 +327,7 @@ static int collect_letters(struct queue_sqs *q, const char *url, const struct sl
         size_t before = all->len;
         int error = receive_letters(q, url, all, err);
 
-        if (error || (ids_len > 0 && has_all(all, ids, ids_len)))
+        if (error || has_all_asked_for(all))
             return error;
         in_vain = all->len > before ? 0 : in_vain + 1;
         if (all->len >= LETTERS_MAX || all->bytes >= LETTERS_BYTES_MAX)
@@ -374,7 +378,7 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
 
     if (error)
         return error;
-    error = collect_letters(q, url, NULL, 0, &all, err);
+    error = collect_letters(q, url, &all, err);
     show_again(q, url, &all);
     if (all.len > 0)
         qsort(all.items, all.len, sizeof(all.items[0]), compare_letters);
@@ -394,39 +398,29 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
 
 /* ---- Sending again ---- */
 
-static bool is_named(const struct letter *l, const struct slice *ids, size_t ids_len)
-{
-    for (size_t i = 0; i < ids_len; i++) {
-        if (slice_equal(ids[i], slice_of_string(l->id)))
-            return true;
-    }
-    return ids_len == 0;
-}
-
 /*
- * Sends the letters that are named (all if ids_len is 0) and deletes them; the others become
- * visible again. A crash in between leaves a letter in both queues, which is stored once.
+ * Sends the letters that are asked for and deletes them; the others become visible again. A crash
+ * in between leaves a letter in both queues, which is stored once.
  */
-static int move_letters(struct queue_sqs *q, const char *url, struct letters *all,
-                        const struct slice *ids, size_t ids_len, uint64_t *moved,
-                        struct errbuf *err)
+static int move_letters(struct queue_sqs *q, const char *url, const struct letters *all,
+                        uint64_t *moved, struct errbuf *err)
 {
     struct queue_sqs_entry *entries = xcalloc(all->len + 1, sizeof(*entries));
     struct errbuf settle = ERRBUF_INIT;
     int error = 0;
 
     for (size_t i = 0; i < all->len; i++) {
-        struct letter *l = &all->items[i];
+        const struct letter *l = &all->items[i];
 
         entries[i].handle = l->handle;
-        if (error || !is_named(l, ids, ids_len))
+        if (error || !l->body)
             continue;
         error = send_text(q, q->url, slice_of_string(l->body), NULL, err);
         if (!error) {
             entries[i].delay_s = -1;
             ++*moved;
             if (q->progress)
-                q->progress(*moved, ids_len > 0 ? ids_len : all->len, q->progress_ctx);
+                q->progress(*moved, all->found, q->progress_ctx);
         }
     }
     int settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->timeout_ms, &settle);
@@ -441,15 +435,16 @@ static int requeue_by_hand(struct queue_sqs *q, const char *url, const struct sl
 {
     struct letters all = {0};
     struct errbuf reason = ERRBUF_INIT;
-    int collected = collect_letters(q, url, ids, ids_len, &all, &reason);
     int error = 0;
 
+    ask_for(&all, ids, ids_len);
+    int collected = collect_letters(q, url, &all, &reason);
     if (!collected || collected == LM_ETOOBIG)
-        error = move_letters(q, url, &all, ids, ids_len, moved, err);
+        error = move_letters(q, url, &all, moved, err);
     if (!error && collected)
         error = errbuf_fail(err, collected, "%s", reason.text);
     for (size_t i = 0; !error && i < ids_len; i++) {
-        if (!has_all(&all, &ids[i], 1))
+        if (text_map_find(&all.by_id, ids[i]) == TEXT_MAP_NONE)
             error =
                 errbuf_fail(err, LM_ENOTFOUND, "there is no dead letter %.*s", SLICE_ARG(ids[i]));
     }

@@ -1,4 +1,4 @@
-#include "follow/text_map.h"
+#include "base/text_map.h"
 
 #include "base/hash.h"
 #include "base/xalloc.h"

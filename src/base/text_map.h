@@ -1,9 +1,9 @@
 /*
- * Numbers by texts, most of them paths. The texts are the caller's, and live as long as they are in
- * it. Grows twofold; finding allocates nothing.
+ * Numbers by texts. The texts are the caller's, and live as long as they are in it. Grows twofold;
+ * finding allocates nothing.
  */
-#ifndef LOGMILL_FOLLOW_TEXT_MAP_H
-#define LOGMILL_FOLLOW_TEXT_MAP_H
+#ifndef LOGMILL_BASE_TEXT_MAP_H
+#define LOGMILL_BASE_TEXT_MAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
