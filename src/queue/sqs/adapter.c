@@ -75,8 +75,7 @@ static void free_queue(struct queue *base)
     aws_endpoint_release(&q->endpoint);
     pthread_mutex_destroy(&q->lock);
     free(q->arn);
-    free(q->letters_url);
-    free(q->letters_arn);
+    queue_sqs_letters_place_release(&q->letters);
     free(q->url);
     free(q);
 }
@@ -156,14 +155,14 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
         q->max_message_bytes = takes;
     q->visibility_s = a.visibility_s > 0 ? a.visibility_s : QUEUE_SQS_VISIBILITY_S;
     q->arn = a.arn;
-    q->letters_arn = a.letters_arn;
+    q->letters.arn = a.letters_arn;
     return 0;
 }
 
 /* Without it what nobody can work on comes again for as long as the queue keeps it. */
 static void say_letters(const struct queue_sqs *q)
 {
-    if (!q->letters_arn)
+    if (!q->letters.arn)
         diag(DIAG_WARN,
              "the queue has no dead-letter queue: what cannot be stored comes again and "
              "again; give it a redrive policy",

@@ -47,7 +47,8 @@ enum {
     QUEUE_SQS_RETURN_DELAY_MAX_S = 60,  /* it doubles with each delivery up to this */
     QUEUE_SQS_REJECT_DELAY_MAX_S = 900, /* the same for rejected ones */
     QUEUE_SQS_ID_SIZE = 128,            /* of a MessageId as text (SQS says 100) */
-    QUEUE_SQS_LETTERS_COUNT_MS = 1000,  /* so old may the number of dead letters be */
+    QUEUE_SQS_LETTERS_COUNT_MS = 1000,  /* so old may the number of dead letters be … */
+    QUEUE_SQS_LETTERS_FOUND_MS = 60000, /* … and what is known of where they are */
 };
 
 /* What is known of the queue. Texts are NULL if the queue has none. */
@@ -57,6 +58,12 @@ struct queue_sqs_attributes {
     size_t max_message_bytes; /* 0: not told */
     unsigned visibility_s;    /* 0: none */
     uint64_t depth;           /* waiting, delayed or being worked on */
+};
+
+/* Where the dead letters are. */
+struct queue_sqs_letters_place {
+    char *arn;
+    char *url;
 };
 
 struct queue_sqs {
@@ -76,9 +83,9 @@ struct queue_sqs {
 
     pthread_mutex_t lock; /* guards what follows */
     char *arn;
-    char *letters_url; /* NULL: not known yet, or none */
-    char *letters_arn;
-    uint64_t letters_counted_us; /* monotonic; 0: never */
+    struct queue_sqs_letters_place letters; /* NULLs: not known, or none */
+    uint64_t letters_found_us;              /* monotonic */
+    uint64_t letters_counted_us;            /* monotonic; 0: never */
     uint64_t letters_count;
     struct queue_sqs_consumer *consumers;
     unsigned consumers_len;
@@ -241,6 +248,7 @@ void queue_sqs_heartbeat_end(struct queue_sqs_consumer *c);
 
 int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const char *reason,
                           struct errbuf *err);
+void queue_sqs_letters_place_release(struct queue_sqs_letters_place *p);
 int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *ctx,
                            struct errbuf *err);
 int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,

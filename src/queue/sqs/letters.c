@@ -71,8 +71,15 @@ static int find_url(struct queue_sqs *q, const char *arn, char **url, struct err
     return 0;
 }
 
-/* Reads the queue's attributes again: a redrive policy may have been added since the start. */
-static int find_letters(struct queue_sqs *q, char **url, char **arn, struct errbuf *err)
+void queue_sqs_letters_place_release(struct queue_sqs_letters_place *p)
+{
+    free(p->arn);
+    free(p->url);
+    *p = (struct queue_sqs_letters_place){0};
+}
+
+/* Reads the queue's attributes again: the redrive policy may be another than at the start. */
+static int ask_place(struct queue_sqs *q, struct queue_sqs_letters_place *p, struct errbuf *err)
 {
     struct queue_sqs_attributes a;
     int error = queue_sqs_attributes_read(q, q->url, &a, err);
@@ -83,65 +90,84 @@ static int find_letters(struct queue_sqs *q, char **url, char **arn, struct errb
         error = errbuf_fail(err, LM_ENOTFOUND,
                             "%s has no dead-letter queue: give it a redrive policy", q->url);
     else
-        error = find_url(q, a.letters_arn, url, err);
+        error = find_url(q, a.letters_arn, &p->url, err);
     if (!error) {
-        *arn = a.letters_arn;
+        p->arn = a.letters_arn;
         a.letters_arn = NULL;
     }
     queue_sqs_attributes_release(&a);
     return error;
 }
 
-/* The dead-letter queue's URL; it lives as long as the queue. LM_ENOTFOUND if there is none. */
-static int letters_url(struct queue_sqs *q, const char **url, struct errbuf *err)
+/* Lock held. What is counted is of that place, too. */
+static void forget_place(struct queue_sqs *q)
 {
-    char *found_url = NULL;
-    char *found_arn = NULL;
+    queue_sqs_letters_place_release(&q->letters);
+    q->letters_counted_us = 0;
+}
 
+/* Where the dead letters are: *p, to be released. LM_ENOTFOUND if there is no queue for them. */
+static int find_place(struct queue_sqs *q, struct queue_sqs_letters_place *p, struct errbuf *err)
+{
+    uint64_t now = clock_monotonic_us();
+
+    *p = (struct queue_sqs_letters_place){0};
     pthread_mutex_lock(&q->lock);
-    *url = q->letters_url;
+    bool fresh =
+        q->letters.url && now - q->letters_found_us < (uint64_t)QUEUE_SQS_LETTERS_FOUND_MS * 1000;
+    if (fresh)
+        *p = (struct queue_sqs_letters_place){xstrdup(q->letters.arn), xstrdup(q->letters.url)};
     pthread_mutex_unlock(&q->lock);
-    if (*url)
+    if (fresh)
         return 0;
-    int error = find_letters(q, &found_url, &found_arn, err);
+    int error = ask_place(q, p, err);
     if (error)
         return error;
     pthread_mutex_lock(&q->lock);
-    if (!q->letters_url) {
-        free(q->letters_arn);
-        q->letters_url = found_url;
-        q->letters_arn = found_arn;
-        found_url = found_arn = NULL;
-    }
-    *url = q->letters_url;
+    forget_place(q);
+    q->letters = (struct queue_sqs_letters_place){xstrdup(p->arn), xstrdup(p->url)};
+    q->letters_found_us = now;
     pthread_mutex_unlock(&q->lock);
-    free(found_url);
-    free(found_arn);
     return 0;
+}
+
+static int count_letters(struct queue_sqs *q, uint64_t *count, struct errbuf *err)
+{
+    struct queue_sqs_letters_place place;
+    struct queue_sqs_attributes a;
+    int error = find_place(q, &place, err);
+
+    if (error)
+        return error;
+    error = queue_sqs_attributes_read(q, place.url, &a, err);
+    if (!error)
+        *count = a.depth;
+    queue_sqs_attributes_release(&a);
+    queue_sqs_letters_place_release(&place);
+    return error;
 }
 
 int queue_sqs_letters_count(struct queue_sqs *q, const char *arn, uint64_t *count,
                             struct errbuf *err)
 {
-    struct queue_sqs_attributes a;
     uint64_t now = clock_monotonic_us();
-    const char *url;
-    int error;
 
     *count = 0;
     if (!arn)
         return 0;
     pthread_mutex_lock(&q->lock);
+    if (q->letters.arn && strcmp(q->letters.arn, arn) != 0)
+        forget_place(q);
     bool fresh = q->letters_counted_us != 0 &&
                  now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000;
-    *count = q->letters_count;
+    if (fresh)
+        *count = q->letters_count;
     pthread_mutex_unlock(&q->lock);
     if (fresh)
         return 0;
-    if ((error = letters_url(q, &url, err)) || (error = queue_sqs_attributes_read(q, url, &a, err)))
+    int error = count_letters(q, count, err);
+    if (error)
         return error;
-    *count = a.depth;
-    queue_sqs_attributes_release(&a);
     pthread_mutex_lock(&q->lock);
     q->letters_count = *count;
     q->letters_counted_us = now;
@@ -167,19 +193,34 @@ static int send_text(struct queue_sqs *q, const char *url, struct slice text, co
     return error;
 }
 
+static int add_letter(struct queue_sqs *q, struct slice body, const char *reason,
+                      struct errbuf *err)
+{
+    struct queue_sqs_letters_place place;
+    int error = find_place(q, &place, err);
+
+    if (error)
+        return error;
+    error = send_text(q, place.url, body, reason, err);
+    if (error == LM_EINVAL) /* the reason counts as a part of the message, which may be full */
+        error = send_text(q, place.url, body, NULL, err);
+    queue_sqs_letters_place_release(&place);
+    return error;
+}
+
+/* A queue that is gone may have a successor: then that is asked for at once. */
 int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const char *reason,
                           struct errbuf *err)
 {
     struct queue_sqs *q = ((struct queue_sqs_consumer *)base)->q;
-    const char *url;
-    int error = letters_url(q, &url, err);
+    int error = add_letter(q, body, reason, err);
 
-    if (error)
+    if (error != LM_ENOTFOUND)
         return error;
-    error = send_text(q, url, body, reason, err);
-    if (error == LM_EINVAL) /* the reason counts as a part of the message, which may be full */
-        error = send_text(q, url, body, NULL, err);
-    return error;
+    pthread_mutex_lock(&q->lock);
+    forget_place(q);
+    pthread_mutex_unlock(&q->lock);
+    return add_letter(q, body, reason, err);
 }
 
 /* ---- Looking through ---- */
@@ -372,14 +413,15 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
                            struct errbuf *err)
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
+    struct queue_sqs_letters_place place;
     struct letters all = {0};
-    const char *url;
-    int error = letters_url(q, &url, err);
+    int error = find_place(q, &place, err);
 
     if (error)
         return error;
-    error = collect_letters(q, url, &all, err);
-    show_again(q, url, &all);
+    error = collect_letters(q, place.url, &all, err);
+    show_again(q, place.url, &all);
+    queue_sqs_letters_place_release(&place);
     if (all.len > 0)
         qsort(all.items, all.len, sizeof(all.items[0]), compare_letters);
     for (size_t i = 0; i < all.len && (!error || error == LM_ETOOBIG); i++) {
@@ -469,14 +511,15 @@ static void copy_short(char *out, size_t size, yyjson_val *value)
 }
 
 /* The newest task of the dead-letter queue. */
-static int look_at_task(struct queue_sqs *q, struct task *task, struct errbuf *err)
+static int look_at_task(struct queue_sqs *q, const char *letters_arn, struct task *task,
+                        struct errbuf *err)
 {
     yyjson_doc *doc = NULL;
     struct buffer body;
 
     buffer_init(&body, REQUEST_BYTES_MAX);
     buffer_append_string(&body, "{\"SourceArn\":");
-    json_append_string(&body, slice_of_string(q->letters_arn));
+    json_append_string(&body, slice_of_string(letters_arn));
     buffer_append_string(&body, ",\"MaxResults\":1}");
     int error = queue_sqs_call(q, "ListMessageMoveTasks", &body, &doc, err);
     buffer_release(&body);
@@ -492,13 +535,14 @@ static int look_at_task(struct queue_sqs *q, struct task *task, struct errbuf *e
 }
 
 /* Waits for the move to end, telling how it gets on. */
-static int follow_task(struct queue_sqs *q, uint64_t *moved, struct errbuf *err)
+static int follow_task(struct queue_sqs *q, const char *letters_arn, uint64_t *moved,
+                       struct errbuf *err)
 {
     uint64_t last_change_us = clock_monotonic_us();
     struct task task;
 
     for (;;) {
-        int error = look_at_task(q, &task, err);
+        int error = look_at_task(q, letters_arn, &task, err);
 
         if (error)
             return error;
@@ -524,7 +568,7 @@ static int follow_task(struct queue_sqs *q, uint64_t *moved, struct errbuf *err)
  * The destination is named: letters that were sent here one by one have no queue that they came
  * from.
  */
-static int start_task(struct queue_sqs *q)
+static int start_task(struct queue_sqs *q, const char *letters_arn)
 {
     struct aws_call call = {
         .action = "StartMessageMoveTask",
@@ -538,7 +582,7 @@ static int start_task(struct queue_sqs *q)
         return LM_EINVAL;
     buffer_init(&body, REQUEST_BYTES_MAX);
     buffer_append_string(&body, "{\"SourceArn\":");
-    json_append_string(&body, slice_of_string(q->letters_arn));
+    json_append_string(&body, slice_of_string(letters_arn));
     queue_sqs_body_text(&body, "DestinationArn", slice_of_string(q->arn));
     buffer_append_char(&body, '}');
     call.body = buffer_slice(&body);
@@ -556,13 +600,16 @@ int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_
                               uint64_t *moved, struct errbuf *err)
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
-    const char *url;
+    struct queue_sqs_letters_place place;
 
     *moved = 0;
-    int error = letters_url(q, &url, err);
+    int error = find_place(q, &place, err);
     if (error)
         return error;
-    if (ids_len == 0 && !start_task(q))
-        return follow_task(q, moved, err);
-    return requeue_by_hand(q, url, ids, ids_len, moved, err);
+    if (ids_len == 0 && !start_task(q, place.arn))
+        error = follow_task(q, place.arn, moved, err);
+    else
+        error = requeue_by_hand(q, place.url, ids, ids_len, moved, err);
+    queue_sqs_letters_place_release(&place);
+    return error;
 }
