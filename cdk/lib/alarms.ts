@@ -161,14 +161,26 @@ export class Alarms extends Construct {
         );
         if (database.isAurora)
             this.above('DatabaseCapacity', database.metric('ACUUtilization'), DATABASE.alarmCapacityPercent, 10);
-        /* Only classes of t have credits. */
-        else
+        else {
+            /* Only classes of t have credits. */
             this.below(
                 'DatabaseCredits',
                 database.metric('CPUCreditBalance', 'Minimum').with({ period: Duration.minutes(5) }),
                 DATABASE.alarmCredits,
                 3,
             );
+            /*
+             * Aurora's storage grows by itself. Its local one, for temporary files, could fill up, but
+             * FreeLocalStorage "doesn't apply to Aurora Serverless v2" (Aurora User Guide, Managing Amazon Aurora
+             * PostgreSQL, Temporary storage limits).
+             */
+            this.below(
+                'DatabaseFreeStorage',
+                database.metric('FreeStorageSpace', 'Minimum'),
+                database.alarmFreeStorageBytes,
+                3,
+            );
+        }
         this.above(
             'DatabaseTransactionIds',
             database.metric('MaximumUsedTransactionIDs', 'Maximum'),
@@ -187,13 +199,6 @@ export class Alarms extends Construct {
             database.metric('FreeableMemory', 'Minimum'),
             DATABASE.alarmFreeMemoryBytes,
             5,
-        );
-        /* Aurora's storage grows by itself; what can fill up is the local one, for temporary files. */
-        this.below(
-            'DatabaseFreeStorage',
-            database.metric(database.isAurora ? 'FreeLocalStorage' : 'FreeStorageSpace', 'Minimum'),
-            database.alarmFreeStorageBytes,
-            3,
         );
         /* One for each node, which costs no more than a formula of all of them, and tells which node it is. */
         const ofNode = (n: number, what: string) => `Cache${n === 0 ? '' : n + 1}${what}`;

@@ -30,6 +30,7 @@ export class Database extends Construct {
     readonly maxApiTasks: number;
     readonly maxWorkerTasks: number;
     readonly alarmConnections: number;
+    /** Of RDS. */
     readonly alarmFreeStorageBytes: number;
     private readonly dimensions: Record<string, string>;
 
@@ -39,6 +40,7 @@ export class Database extends Construct {
         this.writer = this.login('Writer', 'logmill_worker');
         this.reader = this.login('Reader', 'logmill_api');
         this.isAurora = settings.database === 'aurora';
+        this.alarmFreeStorageBytes = (settings.storageGiB * 2 ** 30 * DATABASE.alarmFreeStoragePercent) / 100;
         const name = Stack.of(this).stackName.toLowerCase();
         const common = {
             vpc: network.vpc,
@@ -60,7 +62,6 @@ export class Database extends Construct {
             this.maxApiTasks = API.maxTasks;
             this.maxWorkerTasks = WORKER.maxTasks;
             this.alarmConnections = (DATABASE.auroraConnections * DATABASE.alarmConnectionsPercent) / 100;
-            this.alarmFreeStorageBytes = DATABASE.alarmFreeLocalBytes;
             const cluster = new rds.DatabaseCluster(this, 'Cluster', {
                 ...common,
                 engine: rds.DatabaseClusterEngine.auroraPostgres({
@@ -97,7 +98,6 @@ export class Database extends Construct {
             this.maxApiTasks = Token.asNumber(limit('apiTasks'));
             this.maxWorkerTasks = Token.asNumber(limit('workerTasks'));
             this.alarmConnections = Token.asNumber(limit('alarmConnections'));
-            this.alarmFreeStorageBytes = (settings.storageGiB * 2 ** 30 * DATABASE.alarmFreeStoragePercent) / 100;
             const engine = rds.DatabaseInstanceEngine.postgres({
                 version: rds.PostgresEngineVersion.VER_17_9,
             });

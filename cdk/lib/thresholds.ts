@@ -61,7 +61,6 @@ export const DATABASE = {
     auroraMaxAcu: 16,
     alarmCpuPercent: 80,
     alarmFreeStoragePercent: 15, // RDS lets it grow when 10 % are free
-    alarmFreeLocalBytes: 10 * 2 ** 30, // of Aurora, for temporary files
     alarmConnectionsPercent: 80,
     auroraConnections: 2_000, // what Aurora has where the smallest capacity is 0.5
     alarmFreeMemoryBytes: 128 * 2 ** 20,

@@ -163,10 +163,6 @@ const PROMISED: Record<'rds' | 'aurora', Record<string, [string, string]>> = {
         ...ALARMS(CLUSTER),
         DatabaseCapacity: [`Average of AWS/RDS ACUUtilization in 60, ${CLUSTER}`, '> 90, 10 times'],
         DatabaseConnections: [`Maximum of AWS/RDS DatabaseConnections in 60, ${CLUSTER}`, '> 1600, 3 times'],
-        DatabaseFreeStorage: [
-            `Minimum of AWS/RDS FreeLocalStorage in 60, ${CLUSTER}`,
-            `< ${10 * 2 ** 30}, 3 times`,
-        ],
     },
 };
 

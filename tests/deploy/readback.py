@@ -26,8 +26,7 @@ ALARMS = {
 OF_SECOND_NODE = {"Cache2Cpu": (">", 80, True), "Cache2Memory": (">", 80, False)}
 OF_RDS = {"DatabaseCredits": ("<", 30, False), "DatabaseConnections": (">", 144, False),
           "DatabaseFreeStorage": ("<", 50 * 2**30 * 0.15, False)}
-OF_AURORA = {"DatabaseCapacity": (">", 90, False), "DatabaseConnections": (">", 1_600, False),
-             "DatabaseFreeStorage": ("<", 10 * 2**30, False)}
+OF_AURORA = {"DatabaseCapacity": (">", 90, False), "DatabaseConnections": (">", 1_600, False)}
 
 PORTS = {"api": 8000, "database": 5432, "cache": 6379, "endpoints": 443}
 
