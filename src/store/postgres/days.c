@@ -10,10 +10,15 @@
  * goes to logs_past (older than the window was when the schema was made) or to logs_default.
  *
  * A partition is made as a table of its own and then attached: that takes no lock on `logs` that
- * readers or writers would notice. But logs_default is locked, and looked through by the server,
- * since rows of the day may be in it (sent when the day was too far ahead, or when its partition
- * could not be made): they are moved within the transaction. That happens once a day, two days
- * before the logs come, and waits for a lock no longer than readers can bear.
+ * readers or writers would notice. But logs_default is locked, and looked through by the server.
+ * That happens once a day, two days before the logs come, and waits for a lock no longer than
+ * readers can bear.
+ *
+ * Rows of the day that are in logs_default (sent when the day was too far ahead, or when its
+ * partition could not be made) are moved within the transaction, and `logs` is locked before, so
+ * that nobody waits for logs_default alone: such a statement would have been planned without the
+ * new partition, and see the rows in neither. If logs_default is large, all would have to wait for
+ * long: then `logs` is not locked, and who reads or erases at that moment may pass them over.
  */
 #include "store/postgres/days.h"
 
@@ -32,6 +37,7 @@ enum {
     SQL_SIZE = 4096,
     COUNTED_PAGES = 128 * 1024, /* 1 GiB */
     MOVE_SILENCE_MS = 120000,   /* moving rows and looking through logs_default may take its time */
+    LOCKED_BYTES_MAX = 16 << 20, /* of logs_default, if all wait: some tenths of a second */
 };
 
 /* SQLSTATEs: of all writes to a standby, and of a lock that was not to be had in time. */
@@ -60,11 +66,12 @@ void store_postgres_days_init(struct store_postgres_days *d, _Atomic uint64_t *r
 
 /* ---- Making ---- */
 
-static int exists(struct store_postgres_conn *c, const char *digits, int64_t *yes,
-                  struct errbuf *err)
+static int exists(struct store_postgres_conn *c, int64_t day, int64_t *yes, struct errbuf *err)
 {
+    char date[DAY_TEXT_SIZE], digits[DAY_TEXT_SIZE];
     char sql[SQL_SIZE];
 
+    format_day(day, date, digits);
     snprintf(sql, sizeof(sql),
              "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
              "WHERE i.inhparent = 'logs'::regclass AND c.relname = 'logs_%s'",
@@ -84,52 +91,94 @@ static void undo(struct store_postgres_conn *c)
 }
 
 /*
- * The table of a day, with the rows of logs_default that are its own: their values for all columns
- * that others added as well, but for those that the server generates. Arguments: the day's digits,
- * its date, the next one's.
+ * Of all these the arguments are the day's digits, its date, the next one's. The first tells how
+ * large logs_default is, or 0 if it has no row of the day.
  */
-static const char make_sql[] =
+static const char create_sql[] =
     "CREATE TABLE logs_%1$s (LIKE logs INCLUDING ALL EXCLUDING IDENTITY);"
     "LOCK TABLE logs_default IN SHARE ROW EXCLUSIVE MODE;"
+    "SELECT pg_relation_size('logs_default') WHERE EXISTS (SELECT FROM logs_default "
+    "WHERE \"timestamp\" >= '%2$s 00:00:00+00' AND \"timestamp\" < '%3$s 00:00:00+00')";
+
+/* Their values for all columns that others added as well, but for those the server generates. */
+static const char move_sql[] =
     "DO $$ DECLARE columns text; BEGIN "
     "SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute "
     "WHERE attrelid = 'logs'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''; "
     "EXECUTE 'WITH moved AS (DELETE FROM logs_default WHERE \"timestamp\" >= ''%2$s 00:00:00+00'' "
     "AND \"timestamp\" < ''%3$s 00:00:00+00'' RETURNING ' || columns || ') "
-    "INSERT INTO logs_%1$s (' || columns || ') SELECT ' || columns || ' FROM moved'; END $$;"
-    "ALTER TABLE logs ATTACH PARTITION logs_%1$s "
-    "FOR VALUES FROM ('%2$s 00:00:00+00') TO ('%3$s 00:00:00+00')";
+    "INSERT INTO logs_%1$s (' || columns || ') SELECT ' || columns || ' FROM moved'; END $$";
 
-/* Makes the partition in a transaction of its own, unless it is there. */
-static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
+static const char attach_sql[] = "ALTER TABLE logs ATTACH PARTITION logs_%1$s "
+                                 "FOR VALUES FROM ('%2$s 00:00:00+00') TO ('%3$s 00:00:00+00')";
+
+/* Within a transaction. *again: rows are to be moved, for which `logs` should have been locked. */
+static int create(struct store_postgres_conn *c, int64_t day, bool locked, bool *again,
+                  struct errbuf *err)
 {
     char date[DAY_TEXT_SIZE], next_date[DAY_TEXT_SIZE];
     char digits[DAY_TEXT_SIZE], next_digits[DAY_TEXT_SIZE];
     char sql[SQL_SIZE];
-    unsigned silence_ms = c->silence_ms;
-    int64_t yes;
+    int64_t bytes;
 
     format_day(day, date, digits);
     format_day(day + 1, next_date, next_digits);
-    int error = exists(c, digits, &yes, err);
-    if (error || yes)
+    snprintf(sql, sizeof(sql), create_sql, digits, date, next_date);
+    int error = store_postgres_conn_number(c, sql, &bytes, err);
+    if (error)
         return error;
-    error = store_postgres_conn_exec(c,
-                                     "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL "
-                                     "statement_timeout = '110s'; " STORE_POSTGRES_TAKE_LOCK,
-                                     NULL, err);
-    if (!error)
-        error = exists(c, digits, &yes, err); /* now that nobody else can be making it */
-    if (!error && !yes) {
-        snprintf(sql, sizeof(sql), make_sql, digits, date, next_date);
-        c->silence_ms = silence_ms > MOVE_SILENCE_MS ? silence_ms : MOVE_SILENCE_MS;
+    *again = bytes > 0 && bytes <= LOCKED_BYTES_MAX && !locked;
+    if (*again)
+        return 0;
+    if (bytes > 0) {
+        snprintf(sql, sizeof(sql), move_sql, digits, date, next_date);
         error = store_postgres_conn_exec(c, sql, NULL, err);
+    }
+    snprintf(sql, sizeof(sql), attach_sql, digits, date, next_date);
+    return error ? error : store_postgres_conn_exec(c, sql, NULL, err);
+}
+
+/* Makes the partition in a transaction of its own, unless it is there. *again: as of create. */
+static int try_make(struct store_postgres_conn *c, int64_t day, bool lock, bool *again,
+                    struct errbuf *err)
+{
+    unsigned silence_ms = c->silence_ms;
+    int64_t yes = 0;
+    int error = store_postgres_conn_exec(c,
+                                         "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL "
+                                         "statement_timeout = '110s'; " STORE_POSTGRES_TAKE_LOCK,
+                                         NULL, err);
+
+    if (!error && lock)
+        error = store_postgres_conn_exec(
+            c,
+            "SET LOCAL lock_timeout = '" STORE_POSTGRES_DAYS_LOCK_TIMEOUT "'; "
+            "LOCK TABLE ONLY logs IN ACCESS EXCLUSIVE MODE",
+            NULL, err);
+    *again = false;
+    if (!error)
+        error = exists(c, day, &yes, err); /* now that nobody else can be making it */
+    if (!error && !yes) {
+        c->silence_ms = silence_ms > MOVE_SILENCE_MS ? silence_ms : MOVE_SILENCE_MS;
+        error = create(c, day, lock, again, err);
         c->silence_ms = silence_ms;
     }
-    if (!error)
+    if (!error && !*again)
         return store_postgres_conn_exec(c, "COMMIT", NULL, err);
     undo(c);
     return error;
+}
+
+static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
+{
+    bool again = false;
+    int64_t yes;
+    int error = exists(c, day, &yes, err);
+
+    if (error || yes)
+        return error;
+    error = try_make(c, day, false, &again, err);
+    return error || !again ? error : try_make(c, day, true, &again, err);
 }
 
 /* Remembers how it went. One failure is enough for a while: each may have waited for a lock. */

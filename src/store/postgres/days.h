@@ -19,7 +19,7 @@ enum {
     STORE_POSTGRES_DAYS_MAX = STORE_POSTGRES_DAYS_BACK + 1 + STORE_POSTGRES_DAYS_AHEAD,
 };
 
-/* What takes a day away waits for a lock no longer, since whoever comes meanwhile waits, too. */
+/* For a lock on `logs` itself nobody waits longer, since whoever comes meanwhile waits, too. */
 #define STORE_POSTGRES_DAYS_LOCK_TIMEOUT "300ms"
 
 struct store_postgres_days {

@@ -443,6 +443,102 @@ static void a_day_that_gets_its_partition_meanwhile_takes_its_logs(void **state)
     }
 }
 
+/* Makes ATTACH wait, when it is done and nobody sees it yet, for an advisory lock. */
+static PGconn *hold_attaching(struct postgres_place *p)
+{
+    PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+
+    postgres_place_sql(
+        p, "CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+           "WHILE NOT pg_try_advisory_xact_lock(7) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$; "
+           "CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('ALTER TABLE') "
+           "EXECUTE FUNCTION wait()");
+    PQclear(PQexec(other, "SELECT pg_advisory_lock(7)"));
+    return other;
+}
+
+static void *append_one(void *arg)
+{
+    struct appending *a = arg;
+
+    a->error = store_append(a->w, a->records, 1, &a->result, &a->err);
+    return NULL;
+}
+
+static void *read_all(void *arg)
+{
+    struct postgres_place *p = arg;
+    struct log_query query = store_test_query(10);
+
+    store_test_run(p->r, &query, &p->rows);
+    return NULL;
+}
+
+/* Appends a log of today, whose partition is made anew; returns when that is to be committed. */
+static pthread_t start_moving(struct postgres_place *p, struct appending *a)
+{
+    pthread_t thread;
+
+    new_writer(p);
+    *a = (struct appending){p->w, .records = {log_at(clock_wall_us(), 2)}, .err = ERRBUF_INIT};
+    assert_int_equal(pthread_create(&thread, NULL, append_one, a), 0);
+    postgres_place_await(p, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+                         1);
+    return thread;
+}
+
+static void put_one_before_its_partition(struct postgres_place *p, struct record *record)
+{
+    *record = log_at(clock_wall_us(), 1);
+    store_test_append(p->w, record, 1);
+    drop_today(p);
+    store_test_append(p->w, record, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 1);
+}
+
+static void rows_are_found_while_they_are_moved(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record before;
+    struct appending a;
+    pthread_t reader;
+
+    put_one_before_its_partition(p, &before);
+    read_all(p); /* there is a connection */
+    assert_int_equal(p->rows.len, 1);
+    PGconn *other = hold_attaching(p);
+    pthread_t mover = start_moving(p, &a);
+    assert_int_equal(pthread_create(&reader, NULL, read_all, p), 0);
+    postgres_place_await(p, "SELECT count(*) FROM pg_locks WHERE NOT granted", 1);
+    PQfinish(other);
+    pthread_join(mover, NULL);
+    pthread_join(reader, NULL);
+    assert_int_equal(a.error, 0);
+    assert_in_range(p->rows.len, 1, 2);
+    store_test_assert_equal(&p->rows.items[p->rows.len - 1], &before);
+}
+
+static void nobody_waits_while_much_is_looked_through(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record before;
+    struct appending a;
+
+    put_one_before_its_partition(p, &before);
+    postgres_place_sql(p, "INSERT INTO logs_default SELECT now() + interval '90 days', "
+                          "gen_random_uuid(), 'info', repeat('m', 1000) "
+                          "FROM generate_series(1, 20000)");
+    PGconn *other = hold_attaching(p);
+    pthread_t mover = start_moving(p, &a);
+    long locks = postgres_place_number(p, "SELECT count(*) FROM pg_locks WHERE relation = "
+                                          "'logs'::regclass AND mode = 'AccessExclusiveLock'");
+    PQfinish(other);
+    pthread_join(mover, NULL);
+    assert_int_equal(locks, 0);
+    assert_int_equal(a.error, 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 20000);
+}
+
 /* ---- Expiring ---- */
 
 static void expiring_drops_whole_days_and_deletes_from_the_last(void **state)
@@ -910,6 +1006,8 @@ int main(void)
         CASE(a_partition_that_cannot_be_made_stops_nobody),
         CASE(without_any_partition_for_a_row_it_is_no_bad_data),
         CASE(a_day_that_gets_its_partition_meanwhile_takes_its_logs),
+        CASE(rows_are_found_while_they_are_moved),
+        CASE(nobody_waits_while_much_is_looked_through),
         CASE(a_server_without_transactions_left_is_no_bad_data),
         CASE(expiring_drops_whole_days_and_deletes_from_the_last),
         CASE(expiring_goes_on_beside_a_long_reader),
