@@ -100,7 +100,9 @@ export class Services extends Construct {
             idleTimeout: Duration.seconds(60), // less than logmill's KEEPALIVE_TIMEOUT: it never closes first
         });
         this.accessLogs();
-        this.targets = new elb.ApplicationTargetGroup(this, 'Targets', {
+        /* Another exposure makes another load balancer, before the old one goes, and a target group can be of one. */
+        const targets = props.settings.exposure === 'internet' ? 'TargetsInternet' : 'Targets';
+        this.targets = new elb.ApplicationTargetGroup(this, targets, {
             vpc: network.vpc,
             protocol: elb.ApplicationProtocol.HTTP,
             port: API_PORT,

@@ -183,3 +183,14 @@ test('nothing is fixed to an account or region, and nothing is looked up', () =>
     assert.doesNotMatch(text, /dummy-|vpc-12345/);
     assert.doesNotMatch(text, /\b\d{12}\b/); // an account's number; hashes of assets have letters, too
 });
+
+test('another exposure makes another target group, since one can be of one load balancer alone', () => {
+    const ids = (['internal', 'internet'] as const).map((exposure) => {
+        const t = template({ exposure, keysSecretArn: KEYS, clientRanges: ['203.0.113.0/24'] });
+        const [id] = one(t, 'AWS::ElasticLoadBalancingV2::TargetGroup', '');
+        const [, listener] = one(t, 'AWS::ElasticLoadBalancingV2::Listener', '');
+        assert.deepEqual(listener.Properties.DefaultActions[0].TargetGroupArn, { Ref: id });
+        return id;
+    });
+    assert.notEqual(ids[0], ids[1]);
+});
