@@ -26,6 +26,7 @@ enum {
     ANSWER_BYTES_MAX = 64 << 20, /* ten messages of 1 MiB, each byte of them escaped */
     PAUSE_FIRST_MS = 50,         /* at most, before the second attempt; doubles … */
     PAUSE_MAX_MS = 2000,         /* … up to this */
+    QUIET_MIN_MS = 1000,         /* that an answer may always take */
     LAST_PART = 10, /* of a call's time, at least: less is not enough for another attempt */
     SPARE_HANDLES = 64,
     IDLE_MS = 60000, /* between two looks at nothing */
@@ -99,13 +100,14 @@ static void set_request(struct aws_client *c, struct aws_flight *f, uint64_t now
     uint64_t left_ms = f->deadline_us > now ? (f->deadline_us - now) / 1000 : 0;
     CURL *easy = f->handle->easy;
 
+    quiet_ms = quiet_ms > QUIET_MIN_MS ? quiet_ms : QUIET_MIN_MS;
     f->request = (struct fetch_request){
         .url = c->url,
         .body = f->call->body,
         .ca_file = aws_profile_env("AWS_CA_BUNDLE"),
         .timeout_ms = left_ms > 0 ? (unsigned)left_ms : 1,
-        .connect_ms = quiet_ms > 0 ? quiet_ms : 1,
-        .silence_s = (quiet_ms + 999) / 1000,
+        .connect_ms = quiet_ms,
+        .silence_ms = quiet_ms,
         .take = take_answer,
         .ctx = f->call,
     };
@@ -391,13 +393,26 @@ static uint64_t begin_waiting(struct aws_client *c)
     return next_us;
 }
 
+/* When the first attempt ends of which no byte moves (monotonic). */
+static uint64_t first_silent_us(const struct aws_client *c)
+{
+    uint64_t first_us = UINT64_MAX;
+
+    for (const struct aws_flight *f = c->running; f; f = f->next) {
+        uint64_t silent_us = fetch_handle_silent_us(f->handle);
+
+        first_us = silent_us < first_us ? silent_us : first_us;
+    }
+    return first_us;
+}
+
 static void *run(void *arg)
 {
     struct aws_client *c = arg;
     bool cancels;
 
     while (take_arrivals(c, &cancels)) {
-        uint64_t next_us, now;
+        uint64_t next_us, silent_us, now;
         int running;
 
         if (cancels)
@@ -410,6 +425,8 @@ static void *run(void *arg)
             next_us = begin_waiting(c);
         if (!c->waiting && !c->running && is_stopping(c))
             continue; /* nobody would wake it */
+        silent_us = first_silent_us(c);
+        next_us = silent_us < next_us ? silent_us : next_us;
         curl_multi_poll(c->multi, NULL, 0, next_us > now ? (int)((next_us - now) / 1000 + 1) : 0,
                         NULL);
     }

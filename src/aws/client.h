@@ -23,7 +23,8 @@ struct aws_call {
     const char *action;  /* "SendMessage" */
     struct slice body;   /* JSON text */
     unsigned timeout_ms; /* of all attempts together */
-    unsigned quiet_ms;   /* an attempt ends when no byte moves for so long; 0: timeout_ms / 3 */
+    unsigned quiet_ms;   /* an attempt ends when no byte moves for so long, a second at least;
+                            0: timeout_ms / 3 */
     unsigned attempts;   /* at most; 0: until the time is up */
 
     /*

@@ -323,7 +323,7 @@ int http_client_run(struct http_client *client, const struct http_client_request
                       : request->timeout_ms ? request->timeout_ms
                                             : HTTP_CLIENT_TIMEOUT_MS,
         .connect_ms = HTTP_CLIENT_CONNECT_MS,
-        .silence_s = request->take ? HTTP_CLIENT_SILENCE_S : 0,
+        .silence_ms = request->take ? HTTP_CLIENT_SILENCE_S * 1000 : 0,
         .take = take_piece,
         .is_over = request->is_over ? is_over : NULL,
         .ctx = client,

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 enum { HEADER_BYTES_MAX = 64 << 10 };
@@ -79,12 +80,31 @@ static size_t take_piece(char *data, size_t size, size_t n, void *ctx)
     return h->error ? 0 : size * n;
 }
 
-static int ask_whether_over(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+uint64_t fetch_handle_silent_us(const struct fetch_handle *h)
+{
+    unsigned silence_ms = h->request->silence_ms;
+
+    return silence_ms > 0 ? h->moved_us + (uint64_t)silence_ms * 1000 : UINT64_MAX;
+}
+
+/*
+ * Whether the request goes on. Not by libcurl's CURLOPT_LOW_SPEED_TIME, which takes the mean of
+ * some seconds for the speed: after a few hundred bytes that counts from six seconds later on.
+ */
+static int look_after(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                      curl_off_t up)
 {
     struct fetch_handle *h = ctx;
+    uint64_t now = clock_monotonic_us();
 
-    if (h->request->is_over(h->request->ctx))
+    if (h->request->is_over && h->request->is_over(h->request->ctx))
         h->error = LM_ESTOPPED;
+    if (down + up != h->moved) {
+        h->moved = down + up;
+        h->moved_us = now;
+    } else if (!h->error && now >= fetch_handle_silent_us(h)) {
+        h->error = LM_ETIMEOUT;
+    }
     return h->error;
 }
 
@@ -120,13 +140,9 @@ static void set_times(struct fetch_handle *h)
         curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     if (r->connect_ms > 0)
         curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
-    if (r->silence_s > 0) {
-        curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(h->easy, CURLOPT_LOW_SPEED_TIME, (long)r->silence_s);
-    }
-    if (r->is_over) {
+    if (r->is_over || r->silence_ms > 0) {
         curl_easy_setopt(h->easy, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(h->easy, CURLOPT_XFERINFOFUNCTION, ask_whether_over);
+        curl_easy_setopt(h->easy, CURLOPT_XFERINFOFUNCTION, look_after);
         curl_easy_setopt(h->easy, CURLOPT_XFERINFODATA, h);
     }
 }
@@ -150,6 +166,8 @@ void fetch_handle_set(struct fetch_handle *h, const struct fetch_request *reques
 {
     h->request = request;
     h->error = 0;
+    h->moved = 0;
+    h->moved_us = clock_monotonic_us();
     h->reason[0] = '\0';
     curl_easy_setopt(h->easy, CURLOPT_URL, request->url);
     curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -207,6 +225,8 @@ int fetch_handle_error(const struct fetch_handle *h, CURLcode rc)
 
 const char *fetch_handle_reason(const struct fetch_handle *h, CURLcode rc)
 {
+    if (rc == CURLE_ABORTED_BY_CALLBACK && h->error == LM_ETIMEOUT)
+        return "no byte came or went for too long";
     return h->reason[0] ? h->reason : curl_easy_strerror(rc);
 }
 

@@ -11,6 +11,7 @@
 #define LOGMILL_FETCH_HANDLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <curl/curl.h>
 
@@ -36,7 +37,7 @@ struct fetch_request {
 
     unsigned timeout_ms; /* of the whole; 0: none */
     unsigned connect_ms; /* of connecting; 0: libcurl's own, 5 minutes */
-    unsigned silence_s;  /* the end when no byte moves for so long; 0: none */
+    unsigned silence_ms; /* the end when no byte moves for so long; 0: none */
 
     /* Takes the next piece of the answer. Returns 0, or an error, which ends the request. */
     int (*take)(struct slice piece, void *ctx);
@@ -49,7 +50,9 @@ struct fetch_handle {
     CURL *easy;
     const struct fetch_request *request;
     struct curl_slist *headers;
-    int error; /* of take() or is_over() */
+    int error;         /* of take() or is_over(), or that nothing moves */
+    curl_off_t moved;  /* so many bytes of bodies … */
+    uint64_t moved_us; /* … the last of them then; monotonic */
     char reason[CURL_ERROR_SIZE];
 };
 
@@ -71,6 +74,12 @@ CURLcode fetch_handle_run(struct fetch_handle *h);
 
 /* The status of the answer, as soon as it is there; 0 before. */
 long fetch_handle_status(const struct fetch_handle *h);
+
+/*
+ * When the request ends if no byte moves until then (monotonic; UINT64_MAX: never). Who adds `easy`
+ * to a CURLM runs that then, or it ends later.
+ */
+uint64_t fetch_handle_silent_us(const struct fetch_handle *h);
 
 /* True if some of the request was sent. */
 bool fetch_handle_was_sent(const struct fetch_handle *h);
