@@ -35,27 +35,40 @@ static uint64_t interval_us(const struct queue_sqs *q)
     return (uint64_t)q->visibility_s * 1000000 / QUEUE_SQS_BEATS;
 }
 
-/* Lock held, but for the call. */
+/*
+ * What one may take: half of the time until the next, so that one that hangs is followed by others
+ * before the messages are visible; and, however long that is, no more than any call, since who is
+ * done with its delivery waits for it.
+ */
+static unsigned beat_ms(const struct queue_sqs *q)
+{
+    uint64_t half_ms = interval_us(q) / 2000;
+
+    return half_ms < q->timeout_ms ? (unsigned)half_ms : q->timeout_ms;
+}
+
+/* Lock held, but for the call. One that failed is made again after half of the interval. */
 static void beat(struct queue_sqs_consumer *c)
 {
     struct queue_sqs_heartbeat *h = &c->heartbeat;
     struct queue_sqs *q = c->q;
     struct queue_sqs_entry *entries = xcalloc(c->count, sizeof(*entries));
     struct errbuf err = ERRBUF_INIT;
+    uint64_t began_us = clock_monotonic_us();
     size_t n = c->count;
 
     for (size_t i = 0; i < n; i++)
         entries[i] = (struct queue_sqs_entry){.handle = c->receipts[i].handle,
                                               .delay_s = (int)q->visibility_s};
     move(h, QUEUE_SQS_HEARTBEAT_BEATS);
-    h->due_us = clock_monotonic_us() + interval_us(q);
     pthread_mutex_unlock(&h->lock);
-    int error = queue_sqs_batch_run(q, q->url, entries, n, (unsigned)(interval_us(q) / 1000), &err);
+    int error = queue_sqs_batch_run(q, q->url, entries, n, beat_ms(q), &err);
     free(entries);
     if (error)
         diag(DIAG_WARN, "messages being worked on may be delivered again: a heartbeat failed",
              DIAG_STR("reason", err.text));
     pthread_mutex_lock(&h->lock);
+    h->due_us = began_us + (error ? interval_us(q) / 2 : interval_us(q));
     move(h, h->state == QUEUE_SQS_HEARTBEAT_BEATS ? QUEUE_SQS_HEARTBEAT_WAITS
                                                   : QUEUE_SQS_HEARTBEAT_RESTS);
     pthread_cond_broadcast(&h->news);
