@@ -138,18 +138,21 @@ static void let_go(struct aws_client *c, struct aws_flight *f)
 /* Begins an attempt, and moves the call to the running ones. Returns 0 or LM_ENOMEM. */
 static int begin_attempt(struct aws_client *c, struct aws_flight *f, uint64_t now)
 {
+    f->attempts++;
     f->handle = c->spare_len > 0 ? c->spare[--c->spare_len] : fetch_handle_new();
     if (!f->handle)
         return LM_ENOMEM;
-    f->attempts++;
     f->credentials = aws_identity_acquire(c->options.identity);
     buffer_clear(&f->call->answer);
-    if (set_headers(c, f)) {
+    bool ready = !set_headers(c, f);
+    if (ready) {
+        set_request(c, f, now);
+        ready = curl_multi_add_handle(c->multi, f->handle->easy) == CURLM_OK;
+    }
+    if (!ready) {
         let_go(c, f);
         return LM_ENOMEM;
     }
-    set_request(c, f, now);
-    curl_multi_add_handle(c->multi, f->handle->easy);
     f->next = c->running;
     c->running = f;
     c->running_len++;
@@ -382,13 +385,16 @@ static uint64_t begin_waiting(struct aws_client *c)
             continue;
         }
         *at = f->next;
-        if (!failed_before && now < end_us && !begin_attempt(c, f, now))
-            continue;
-        if (!failed_before && now < end_us)
+        if (failed_before || now >= end_us) {
+            if (!failed_before && f->attempts == 0)
+                fail(c, f, LM_ETIMEOUT, "no turn came in time: too many calls at once");
+            finish(c, f);
+        } else if (begin_attempt(c, f, now)) {
             fail(c, f, LM_ENOMEM, "no memory for a request");
-        else if (!failed_before && f->attempts == 0)
-            fail(c, f, LM_ETIMEOUT, "no turn came in time: too many calls at once");
-        finish(c, f);
+            settle(c, f, true);
+            /* When that may be due again, or is looked at once more. */
+            next_us = now + (uint64_t)PAUSE_FIRST_MS * 1000;
+        }
     }
     return next_us;
 }

@@ -1,12 +1,15 @@
-/* Calls of which something stays away. */
+/* Calls of which something stays away: the answer, or memory. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <curl/curl.h>
 
 #include "../cmocka_all.h"
 #include "aws/client.h"
 #include "aws_server.h"
 
-enum { CALL_MS = 9000 };
+enum { CALL_MS = 9000, BRIEF_MS = 500 };
 
 struct service {
     unsigned hangs; /* so many calls get no answer */
@@ -71,12 +74,59 @@ static void a_call_is_made_again_where_no_byte_moves(void **state)
     aws_call_release(&call);
 }
 
+/* ---- No memory ---- */
+
+static unsigned refusals; /* of libcurl's, that are to come */
+
+CURLMcode __real_curl_multi_add_handle(CURLM *multi, CURL *easy);
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy);
+
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy)
+{
+    if (refusals == 0)
+        return __real_curl_multi_add_handle(multi, easy);
+    refusals--;
+    return CURLM_OUT_OF_MEMORY;
+}
+
+static void a_call_for_which_there_is_no_memory_is_tried_again(void **state)
+{
+    struct service *s = *state;
+    struct aws_call call = {
+        .action = "Look", .body = SLICE_LITERAL("{\"a\":1}"), .timeout_ms = CALL_MS};
+    struct errbuf err = ERRBUF_INIT;
+
+    refusals = 2;
+    if (aws_client_run(s->client, &call, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(s->calls, 1);
+    aws_call_release(&call);
+}
+
+static void a_call_for_which_there_is_never_memory_fails(void **state)
+{
+    struct service *s = *state;
+    struct aws_call call = {
+        .action = "Look", .body = SLICE_LITERAL("{\"a\":1}"), .timeout_ms = BRIEF_MS};
+    struct errbuf err = ERRBUF_INIT;
+
+    refusals = UINT_MAX;
+    assert_int_equal(aws_client_run(s->client, &call, &err), LM_ENOMEM);
+    assert_false(call.in_doubt);
+    assert_non_null(strstr(err.text, "memory"));
+    refusals = 0;
+    assert_int_equal(s->calls, 0);
+    aws_call_release(&call);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_call_is_made_again_where_no_byte_moves),
+        CASE(a_call_for_which_there_is_no_memory_is_tried_again),
+        CASE(a_call_for_which_there_is_never_memory_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
