@@ -35,15 +35,21 @@ int commands_worker(const struct config *config, char **args, int args_len)
 
 /* ---- migrate ---- */
 
+static bool goes_on(void *ctx)
+{
+    return true; /* a signal ends the process */
+}
+
 int commands_migrate(const struct config *config, char **args, int args_len)
 {
+    const struct store_patience patience = {.goes_on = goes_on};
     struct store *store = NULL;
     struct errbuf err = ERRBUF_INIT;
     int status = command_no_arguments(args, args_len);
 
     if (status)
         return status;
-    if (ports_open_store(config, &store, &err) || store_migrate(store, &err))
+    if (ports_open_store(config, &store, &err) || store_migrate_patiently(store, &patience, &err))
         status = command_fail(&err);
     else
         diag(DIAG_INFO, "the store is ready");

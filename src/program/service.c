@@ -80,8 +80,8 @@ struct service {
 /* ---- Opening and closing ---- */
 
 /*
- * A database that is away does not stop the start: the api takes logs all the same, and the worker
- * makes the schema ready when it can.
+ * A database that is away, or takes long for a step, does not stop the start: the api takes logs
+ * all the same, and the worker makes the schema ready when it can.
  */
 static int migrate(struct service *s, struct errbuf *err)
 {

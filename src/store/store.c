@@ -7,7 +7,13 @@
 
 int store_migrate(struct store *s, struct errbuf *err)
 {
-    return s->ops->migrate(s, err);
+    return s->ops->migrate(s, NULL, err);
+}
+
+int store_migrate_patiently(struct store *s, const struct store_patience *patience,
+                            struct errbuf *err)
+{
+    return s->ops->migrate(s, patience, err);
 }
 
 void store_free(struct store *s)

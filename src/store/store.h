@@ -30,6 +30,19 @@ struct store_reader;
  */
 int store_migrate(struct store *s, struct errbuf *err) LM_MUST_CHECK;
 
+/* Asked about once a second while something takes long: false ends it, with LM_ETIMEOUT. */
+struct store_patience {
+    bool (*goes_on)(void *ctx);
+    void *ctx;
+};
+
+/*
+ * The same for steps that may take hours, such as an index of all logs: a database of its own that
+ * is silent while it works at one is not taken for one that is gone.
+ */
+int store_migrate_patiently(struct store *s, const struct store_patience *patience,
+                            struct errbuf *err) LM_MUST_CHECK;
+
 void store_free(struct store *s);
 
 /* ---- Writing ---- */
@@ -310,7 +323,8 @@ struct store_verifier;
 struct store_verified;
 
 struct store_ops {
-    int (*migrate)(struct store *s, struct errbuf *err);
+    int (*migrate)(struct store *s, const struct store_patience *patience,
+                   struct errbuf *err); /* `patience` may be NULL: it has none */
     /* store/inspect.h; NULL: it has no such insides */
     int (*info)(struct store *s, struct store_info *info, struct errbuf *err);
     int (*verify)(struct store *s, const struct store_verifier *v, struct store_verified *all,

@@ -478,6 +478,13 @@ static unsigned expire(struct worker *w, struct lane *lane)
     return wait_ms;
 }
 
+static bool goes_on(void *worker)
+{
+    bool too_late;
+
+    return !is_stopping(worker, &too_late);
+}
+
 /*
  * Waits until the store answers and its schema is ready, at the start and after it has failed: no
  * message is taken meanwhile, since each time counts towards its way to the dead letters if the
@@ -485,12 +492,12 @@ static unsigned expire(struct worker *w, struct lane *lane)
  */
 static bool wait_for_store(struct worker_thread *t)
 {
+    const struct store_patience patience = {.goes_on = goes_on, .ctx = t->worker};
     struct errbuf err = ERRBUF_INIT;
     bool too_late;
-
     int error;
 
-    while ((error = store_migrate(t->worker->options.store, &err))) {
+    while ((error = store_migrate_patiently(t->worker->options.store, &patience, &err))) {
         diag(DIAG_WARN, "the store cannot be used now; logs wait in the queue",
              DIAG_STR("reason", err.text));
         /* What is too old goes meanwhile, or that would go on for longer than it need be. */

@@ -5,20 +5,26 @@
 #include "store/postgres/conn.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/state.h"
+#include "diag/diag.h"
 
 enum {
     SERVER_VERSION_MIN = 150000,
     CANCEL_STACK_BYTES = 256 * 1024,
     CANCELS_MAX = 8, /* at once: a server that is silent answers none of them */
+    PATIENCE_LOOK_MS = 1000,
+    SQL_SIZE = 128,
 };
 
 void store_postgres_conn_init(struct store_postgres_conn *c,
@@ -175,22 +181,64 @@ static void drain(int fd)
         continue;
 }
 
+/* Asks the server, by another connection, whether it works at what `c` has sent. */
+static bool server_works(const struct store_postgres_conn *c)
+{
+    struct store_postgres_conn other;
+    char sql[SQL_SIZE];
+    int64_t n = 0;
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM pg_stat_activity WHERE pid = %" PRId64 " AND state = 'active'",
+             c->session);
+    store_postgres_conn_init(&other, c->address);
+    int error = store_postgres_conn_open(&other, NULL, NULL);
+    if (!error)
+        error = store_postgres_conn_number(&other, sql, &n, NULL);
+    store_postgres_conn_close(&other);
+    return !error && n > 0;
+}
+
+static int no_answer(struct store_postgres_conn *c, struct errbuf *err)
+{
+    c->sqlstate[0] = '\0';
+    return errbuf_fail(err, LM_EUNAVAILABLE, "PostgreSQL: no answer within %u ms", c->silence_ms);
+}
+
+/* With patience: whether the server, silent since `since_us` and last asked then, may go on so. */
+static int bear_silence(struct store_postgres_conn *c, uint64_t since_us, uint64_t *asked_us,
+                        struct errbuf *err)
+{
+    if (!c->patience->goes_on(c->patience->ctx))
+        return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
+    if (clock_monotonic_us() - *asked_us < (uint64_t)c->silence_ms * 1000)
+        return 0;
+    if (!server_works(c))
+        return no_answer(c, err);
+    *asked_us = clock_monotonic_us();
+    diag(DIAG_INFO, "PostgreSQL still works at what it was asked for",
+         DIAG_INT("silent_ms", (int64_t)(*asked_us - since_us) / 1000));
+    return 0;
+}
+
 /* Waits until `fd` is ready for one of `events`, which goes to `*ready`. */
 static int wait_for_fd(struct store_postgres_conn *c, int fd, short events, short *ready,
                        struct errbuf *err)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = c->wake_fd, .events = POLLIN}};
-    int n;
+    uint64_t since_us = clock_monotonic_us(), asked_us = since_us;
+    int wait_ms = (int)(c->patience ? PATIENCE_LOOK_MS : c->silence_ms);
+    int n = 0;
 
-    if (c->stopped && atomic_load(c->stopped) == c->stopped_value)
-        return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
-    do
-        n = poll(fds, c->wake_fd >= 0 ? 2 : 1, (int)c->silence_ms);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        c->sqlstate[0] = '\0';
-        return errbuf_fail(err, LM_EUNAVAILABLE, "PostgreSQL: no answer within %u ms",
-                           c->silence_ms);
+    while (n <= 0) {
+        if (c->stopped && atomic_load(c->stopped) == c->stopped_value)
+            return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
+        n = poll(fds, c->wake_fd >= 0 ? 2 : 1, wait_ms);
+        if (n > 0 || (n < 0 && errno == EINTR))
+            continue;
+        int error = c->patience ? bear_silence(c, since_us, &asked_us, err) : no_answer(c, err);
+        if (error)
+            return error;
     }
     if (fds[1].revents != 0)
         drain(c->wake_fd);
@@ -340,6 +388,17 @@ int store_postgres_conn_number(struct store_postgres_conn *c, const char *sql, i
     if (!error && PQntuples(result) > 0)
         *number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
+    return error;
+}
+
+int store_postgres_conn_be_patient(struct store_postgres_conn *c,
+                                   const struct store_patience *patience, struct errbuf *err)
+{
+    /* Not PQbackendPID(), which may be a number of a pooler's. */
+    int error = store_postgres_conn_number(c, "SELECT pg_backend_pid()", &c->session, err);
+
+    if (!error)
+        c->patience = patience;
     return error;
 }
 

@@ -28,6 +28,7 @@
 #include "base/errbuf.h"
 #include "store/postgres/address.h"
 #include "store/postgres/connect.h"
+#include "store/store.h"
 
 enum store_postgres_conn_state {
     STORE_POSTGRES_CLOSED,
@@ -49,6 +50,8 @@ struct store_postgres_conn {
     const atomic_int *stopped; /* if this is stopped_value, waits end with LM_ETIMEOUT */
     int stopped_value;         /* if `stopped` is NULL: of no meaning */
     int wake_fd;               /* readable when `stopped` may have changed; -1: none */
+    const struct store_patience *patience; /* NULL: who is silent is gone; see _be_patient */
+    int64_t session;                       /* with patience: the server's number of it */
 };
 
 /* A closed connection. */
@@ -74,6 +77,16 @@ static inline bool store_postgres_conn_is_open(const struct store_postgres_conn 
 
 /* Notes that statements were given to libpq, each of which will be answered: see _next. */
 void store_postgres_conn_sent(struct store_postgres_conn *c, unsigned statements);
+
+/*
+ * From now on the server may be silent for any time as long as it works at what it was sent: after
+ * silence_ms, and each such time later, it is asked for that by another connection. What cannot be
+ * told from the connection itself: a host that is gone breaks that, but a server that is frozen
+ * leaves it as it is, as does something in between that has forgotten it.
+ */
+int store_postgres_conn_be_patient(struct store_postgres_conn *c,
+                                   const struct store_patience *patience,
+                                   struct errbuf *err) LM_MUST_CHECK;
 
 /* True if the connection is lost, so that a new one may fare better. */
 bool store_postgres_conn_is_lost(const struct store_postgres_conn *c);

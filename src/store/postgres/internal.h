@@ -51,7 +51,8 @@ struct store_postgres {
     struct store_postgres_paces paces;
 };
 
-int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
+int store_postgres_schema_migrate(struct store *base, const struct store_patience *patience,
+                                  struct errbuf *err);
 
 /*
  * Refuses a schema that is older than this program's, or newer and not compatible with it

@@ -279,7 +279,8 @@ static bool makes_roles(const struct store_postgres *s)
     return store_postgres_role_is_wanted(&s->writer) || store_postgres_role_is_wanted(&s->reader);
 }
 
-int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
+int store_postgres_schema_migrate(struct store *base, const struct store_patience *patience,
+                                  struct errbuf *err)
 {
     struct store_postgres *s = (struct store_postgres *)base;
     struct store_postgres_conn c;
@@ -295,7 +296,10 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
         error = read_version(&c, &version, err);
     if (error || (version >= known_version() && !makes_roles(s)))
         goto out;
-    error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
+    if (patience)
+        error = store_postgres_conn_be_patient(&c, patience, err);
+    if (!error)
+        error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
     if (!error)
         error = store_postgres_roles_begin(&c, &s->writer, &s->reader, err);
     if (!error)

@@ -20,7 +20,7 @@ int store_sqlite_check_backlog(struct store_sqlite *s, struct errbuf *err)
 }
 
 /* Who waits for this waits for the backlog, too: no message is received in vain. */
-static int migrate(struct store *base, struct errbuf *err)
+static int migrate(struct store *base, const struct store_patience *patience, struct errbuf *err)
 {
     struct store_sqlite *s = (struct store_sqlite *)base;
     struct sqlite_db_options options = store_sqlite_db_options(s, MIGRATE_CACHE_KIB, false);

@@ -1,5 +1,6 @@
 /* The store in PostgreSQL: its schema and partitions, and what the server can do to it. */
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,8 +28,11 @@ enum {
     RETRY_PAUSE_US = 20000,
     TRIES_MAX = 1000,
     ATTEMPTS = 200,
-    SILENCE_MS = 1000,  /* instead of the usual patience with a server, a minute */
-    SOON_US = 30000000, /* much less than that patience, on a slow machine */
+    STEP_S = 9,             /* of a step that takes long … */
+    HOURS_S = 36000,        /* … or very long … */
+    STEP_SILENCE_MS = 3000, /* … and this is how long a server may be silent meanwhile */
+    SILENCE_MS = 1000,      /* instead of the usual patience with a server, a minute */
+    SOON_US = 30000000,     /* much less than that patience, on a slow machine */
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -95,6 +99,98 @@ static void any_number_may_migrate_at_once_and_once_more(void **state)
         }
     }
     postgres_server_drop(postgres_place_server, database);
+}
+
+/*
+ * A database in which a step of the schema takes long, and whoever migrates it, with little
+ * patience for a server that says nothing.
+ */
+struct migration {
+    char *database;
+    pthread_t thread;
+    atomic_int asked;
+    int asked_max; /* then it is told to stop */
+    int error;
+};
+
+static bool goes_on(void *ctx)
+{
+    struct migration *m = ctx;
+
+    return atomic_fetch_add(&m->asked, 1) < m->asked_max;
+}
+
+static void *migrate_patiently(void *arg)
+{
+    struct migration *m = arg;
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, m->database);
+    struct store_patience patience = {.goes_on = goes_on, .ctx = m};
+    struct errbuf err = ERRBUF_INIT;
+
+    options.silence_ms = STEP_SILENCE_MS;
+    struct store *s = store_postgres_new(&options, &err);
+    m->error = store_migrate_patiently(s, &patience, &err);
+    store_free(s);
+    return NULL;
+}
+
+/* Returns when it is amid the step, for `seconds`. */
+static void begin_migration(struct migration *m, int seconds)
+{
+    char sql[512];
+    char *found;
+
+    m->database = postgres_server_database(postgres_place_server, "");
+    snprintf(sql, sizeof(sql),
+             "CREATE FUNCTION take_long() RETURNS event_trigger LANGUAGE plpgsql AS "
+             "'BEGIN PERFORM pg_sleep(%d) WHERE NOT EXISTS (SELECT FROM pg_trigger); END'; "
+             "CREATE EVENT TRIGGER take_long ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER') "
+             "EXECUTE FUNCTION take_long()",
+             seconds);
+    free(postgres_server_sql(postgres_place_server, m->database, sql));
+    assert_int_equal(pthread_create(&m->thread, NULL, migrate_patiently, m), 0);
+    snprintf(sql, sizeof(sql),
+             "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND wait_event = 'PgSleep'",
+             m->database);
+    for (bool amid = false; !amid; free(found)) {
+        usleep(RETRY_PAUSE_US);
+        found = postgres_server_sql(postgres_place_server, "postgres", sql);
+        amid = found[0] != '\0';
+    }
+}
+
+static void a_step_that_the_server_works_at_in_silence_is_waited_for(void **state)
+{
+    struct migration m = {.asked_max = INT_MAX};
+
+    begin_migration(&m, STEP_S);
+    pthread_join(m.thread, NULL);
+    assert_int_equal(m.error, 0);
+    assert_true(m.asked > 0);
+    postgres_server_drop(postgres_place_server, m.database);
+}
+
+static void a_server_that_freezes_amid_a_step_counts_as_gone(void **state)
+{
+    struct migration m = {.asked_max = INT_MAX};
+
+    begin_migration(&m, HOURS_S);
+    postgres_server_freeze(postgres_place_server);
+    pthread_join(m.thread, NULL);
+    postgres_server_thaw(postgres_place_server);
+    assert_int_equal(m.error, LM_EUNAVAILABLE);
+    postgres_server_drop(postgres_place_server, m.database);
+}
+
+static void who_waits_for_a_step_can_be_told_to_stop(void **state)
+{
+    struct migration m = {.asked_max = 2};
+
+    begin_migration(&m, HOURS_S);
+    pthread_join(m.thread, NULL);
+    assert_int_equal(m.error, LM_ETIMEOUT);
+    postgres_server_drop(postgres_place_server, m.database);
 }
 
 static void a_schema_of_a_newer_logmill_is_refused(void **state)
@@ -994,6 +1090,9 @@ int main(void)
 {
     const struct CMUnitTest cases[] = {
         CASE(any_number_may_migrate_at_once_and_once_more),
+        CASE(a_step_that_the_server_works_at_in_silence_is_waited_for),
+        CASE(a_server_that_freezes_amid_a_step_counts_as_gone),
+        CASE(who_waits_for_a_step_can_be_told_to_stop),
         CASE(a_schema_of_a_newer_logmill_is_refused),
         CASE(a_schema_that_a_newer_logmill_only_added_to_is_used),
         CASE(an_empty_database_is_told_from_a_broken_one),

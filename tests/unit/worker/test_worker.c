@@ -237,7 +237,7 @@ static int append(struct store_writer *w, const struct record *records, size_t n
     return error;
 }
 
-static int migrate(struct store *s, struct errbuf *err)
+static int migrate(struct store *s, const struct store_patience *patience, struct errbuf *err)
 {
     int error = 0;
 
