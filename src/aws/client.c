@@ -38,6 +38,7 @@ struct aws_flight {
     struct fetch_request request;
     const struct aws_credentials *credentials;
     unsigned attempts;
+    bool has_hung; /* the last of them */
     uint64_t deadline_us;
     uint64_t due_us;
     bool cancelled; /* under the client's lock */
@@ -114,6 +115,8 @@ static void set_request(struct aws_client *c, struct aws_flight *f, uint64_t now
     fetch_handle_set(f->handle, &f->request);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    /* Of the connections that are kept, others may hang, too. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, f->has_hung ? 1L : 0L);
     /* A body of more than 1 MiB goes with "Expect: 100-continue", which not all servers know. */
     curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, c->signer);
@@ -296,6 +299,7 @@ static void take_results(struct aws_client *c)
         if (msg->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &f);
+        f->has_hung = fetch_handle_error(f->handle, rc) == LM_ETIMEOUT;
         again = rc != CURLE_OK ? judge_transport(c, f, rc)
                                : judge_answer(c, f, fetch_handle_status(f->handle));
         end_attempt(c, f);

@@ -29,7 +29,8 @@ struct aws_server {
     pthread_t thread;
     pthread_mutex_t lock; /* of the calls */
     struct connection connections[CONNECTIONS_MAX];
-    size_t connections_len; /* the accepting thread's */
+    _Atomic size_t connections_len;
+    _Atomic size_t hanging_len; /* the first so many hang */
 };
 
 const char *aws_server_text(yyjson_val *request, const char *name)
@@ -93,7 +94,9 @@ static bool answer(struct connection *c, const char *action, struct slice reques
     buffer_init(&text, ANSWER_BYTES_MAX);
     buffer_init(&head, 256);
     pthread_mutex_lock(&c->server->lock);
-    int status = c->server->fn(action, yyjson_doc_get_root(doc), &text, c->server->ctx);
+    int status = 0;
+    if ((size_t)(c - c->server->connections) >= c->server->hanging_len)
+        status = c->server->fn(action, yyjson_doc_get_root(doc), &text, c->server->ctx);
     pthread_mutex_unlock(&c->server->lock);
     buffer_appendf(&head, "HTTP/1.1 %d -\r\nContent-Length: %zu\r\n\r\n", status, text.len);
     if (status != 0) {
@@ -130,9 +133,10 @@ static void *accept_all(void *arg)
 
     while ((fd = accept(s->listener, NULL, NULL)) >= 0) {
         assert_true(s->connections_len < CONNECTIONS_MAX);
-        struct connection *c = &s->connections[s->connections_len++];
+        struct connection *c = &s->connections[s->connections_len];
 
         *c = (struct connection){.server = s, .fd = fd};
+        s->connections_len++;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         assert_int_equal(pthread_create(&c->thread, NULL, serve, c), 0);
     }
@@ -164,6 +168,11 @@ struct aws_server *aws_server_new(aws_server_fn *fn, void *ctx)
 const char *aws_server_url(const struct aws_server *s)
 {
     return s->url;
+}
+
+void aws_server_hang(struct aws_server *s)
+{
+    s->hanging_len = s->connections_len;
 }
 
 void aws_server_free(struct aws_server *s)

@@ -19,6 +19,10 @@ typedef int aws_server_fn(const char *action, yyjson_val *request, struct buffer
 
 struct aws_server *aws_server_new(aws_server_fn *fn, void *ctx);
 const char *aws_server_url(const struct aws_server *s);
+
+/* Connections that there are hang from now on; new ones do not. */
+void aws_server_hang(struct aws_server *s);
+
 void aws_server_free(struct aws_server *s);
 
 /* The text under `name`, or "". */

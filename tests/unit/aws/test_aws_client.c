@@ -9,7 +9,7 @@
 #include "aws/client.h"
 #include "aws_server.h"
 
-enum { CALL_MS = 9000, BRIEF_MS = 500 };
+enum { CALL_MS = 9000, BRIEF_MS = 500, AT_ONCE = 4 };
 
 struct service {
     unsigned hangs; /* so many calls get no answer */
@@ -42,7 +42,7 @@ static int start(void **state)
                                                             .url = aws_server_url(s->server),
                                                             .region = "eu-central-1",
                                                             .identity = s->identity,
-                                                            .max_in_flight = 1},
+                                                            .max_in_flight = AT_ONCE},
                                NULL);
     assert_non_null(s->client);
     *state = s;
@@ -71,6 +71,24 @@ static void a_call_is_made_again_where_no_byte_moves(void **state)
     if (aws_client_run(s->client, &call, &err))
         fail_msg("%s", err.text);
     assert_int_equal(s->calls, 2);
+    aws_call_release(&call);
+}
+
+static void a_call_that_hangs_is_made_again_over_a_new_connection(void **state)
+{
+    struct aws_call call = {
+        .action = "Look", .body = SLICE_LITERAL("{\"a\":1}"), .timeout_ms = CALL_MS};
+    struct aws_call calls[AT_ONCE] = {call, call, call, call};
+    struct service *s = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    aws_client_run_all(s->client, calls, AT_ONCE);
+    for (int i = 0; i < AT_ONCE; i++)
+        aws_call_release(&calls[i]);
+    aws_server_hang(s->server);
+    if (aws_client_run(s->client, &call, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(s->calls, AT_ONCE + 1);
     aws_call_release(&call);
 }
 
@@ -125,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_call_is_made_again_where_no_byte_moves),
+        CASE(a_call_that_hangs_is_made_again_over_a_new_connection),
         CASE(a_call_for_which_there_is_no_memory_is_tried_again),
         CASE(a_call_for_which_there_is_never_memory_fails),
     };
