@@ -6,6 +6,7 @@ then on, SIGUSR2 no more.
 """
 
 import functools
+import json
 import os
 import secrets
 import signal
@@ -15,7 +16,7 @@ import botocore.session
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import ec2, ecr, ecs, elasticache, rds, s3, sns
+from ministack.services import alb, ec2, ecr, ecs, elasticache, rds, s3, sns
 from ministack.services.cloudformation import provisioners as cfn
 
 HANDLERS = cfn._RESOURCE_HANDLERS
@@ -233,8 +234,9 @@ class ScalingPolicy:
         return ScalingPolicy.put(props)
 
     @staticmethod
-    def update(_physical_id, new):
-        return ScalingPolicy.put(new)
+    def update(physical_id, new):
+        """It is the same one, though moto gives it another number."""
+        return physical_id, ScalingPolicy.put(new)[1]
 
     @staticmethod
     def delete(_physical_id, props):
@@ -289,6 +291,16 @@ def brought_back(named, original, logical_id, props, stack_name):
         raise ValueError(f"{wanted} has {snapshot['AllocatedStorage']} GiB")
     had = {name: snapshot[name] for name in (*OF_A_SNAPSHOT, "EngineVersion") if name in snapshot}
     return original(logical_id, {**had, **props}, stack_name)
+
+
+def listener(original, logical_id, props, stack_name):
+    """A target group is of one load balancer alone."""
+    forwards = json.dumps(props["DefaultActions"])
+    for one in alb._listeners.values():
+        groups = [action["TargetGroupArn"] for action in one["DefaultActions"] if "TargetGroupArn" in action]
+        if one["LoadBalancerArn"] != props["LoadBalancerArn"] and any(group in forwards for group in groups):
+            raise ValueError("a target group cannot be associated with more than one load balancer")
+    return original(logical_id, props, stack_name)
 
 
 def topic(original, logical_id, props, stack_name):
@@ -383,6 +395,7 @@ def main():
     patch(cfn, "_sm_secret_string", secret_string)
     patch(cfn, "_ec_rg_attrs", cache_attributes)
     patch(cfn, "_ecs_task_def_create", task_definition)
+    patch(cfn, "_elbv2_listener_create", listener)
     patch(iam_actions, "extract_iam_action", iam_action)
     patch(ecr, "_describe_images", describe_images)
     cfn._normalize_container_defs = container_definitions
@@ -396,6 +409,7 @@ def main():
             ("AWS::RDS::DBCluster", "create", functools.partial(brought_back, "SnapshotIdentifier"))):
         HANDLERS[kind][what] = functools.partial(replacement, HANDLERS[kind][what])
     HANDLERS["AWS::ECS::TaskDefinition"]["create"] = cfn._ecs_task_def_create
+    HANDLERS["AWS::ElasticLoadBalancingV2::Listener"]["create"] = cfn._elbv2_listener_create
     for service in (ecs, elasticache, rds):  # nothing here runs in containers
         service._get_docker = lambda: None
     for number, enforced in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):

@@ -291,9 +291,7 @@ class Walk:
         for task in reversed(tasks):
             task.stop()
 
-        forgotten = self.cloud.assembly(keysSecretArn=self.keys_arn, deletionProtection=False)
-        said = self.cloud.cdk("deploy", "--app", forgotten, *NO_QUESTIONS, fails=True)
-        assert "custom-named resource requires replacing" in said, said
+        keeps_its_database(self.cloud, self.cloud.assembly(keysSecretArn=self.keys_arn, deletionProtection=False))
         self.cloud.cdk("destroy", "--app", made, "--force")
 
 
@@ -303,17 +301,28 @@ def other_choices(cloud, keys_arn):
     choices = {"stackName": "logmill-two", "database": "aurora", "exposure": "internet", "multiAz": True,
                "certificateArn": CERTIFICATE, "natGateways": 1, "cpuArchitecture": "X86_64",
                "deletionProtection": False}
-    made = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices)
-    cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
+    plain = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices)
+    cloud.cdk("deploy", "--app", plain, *NO_QUESTIONS)
     print("as promised:", ", ".join(Readback(cloud, **choices).all()))
-    cloud.cdk("destroy", "--app", made, "--force")
+    part("another exposure")
+    inside = {**choices, "exposure": "internal"}
+    cloud.cdk("deploy", "--app", cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **inside), *NO_QUESTIONS)
+    print("as promised:", ", ".join(Readback(cloud, **inside).all()))
+    cloud.cdk("destroy", "--app", plain, "--force")
     part("its last snapshot, brought back")
     [snapshot] = cloud.client("rds").describe_db_cluster_snapshots()["DBClusterSnapshots"]
     made = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices,
                           databaseSnapshot=snapshot["DBClusterSnapshotArn"])
     cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
     Readback(cloud, **choices).check_database()
+    keeps_its_database(cloud, plain)
     cloud.cdk("destroy", "--app", made, "--force")
+
+
+def keeps_its_database(cloud, plain):
+    """An update that names the snapshot no more would make another database, and is refused."""
+    said = cloud.cdk("deploy", "--app", plain, *NO_QUESTIONS, fails=True)
+    assert "custom-named resource requires replacing" in said, said
 
 
 def test(stage):
