@@ -123,6 +123,16 @@ export class Network extends Construct {
         this.endpointOf = Object.fromEntries(made) as Network['endpointOf'];
     }
 
+    /**
+     * Where the load balancer is, which alone reaches the api, and nothing else. In the whole VPC there may be
+     * clients, too, and who is believed about others could say any address for its own.
+     */
+    loadBalancerRanges(): string[] {
+        return this.vpc
+            .selectSubnets({ subnetGroupName: 'load-balancer' })
+            .subnets.map((subnet) => subnet.ipv4CidrBlock);
+    }
+
     private clients(settings: Settings): ec2.IPeer[] {
         if (settings.clientRanges.length > 0) return settings.clientRanges.map((one) => ec2.Peer.ipv4(one));
         return [

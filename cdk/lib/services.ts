@@ -276,11 +276,10 @@ export class Services extends Construct {
                       },
             environment: {
                 ...(command === 'api'
-                    ? /* The load balancer alone reaches the api, from an address of the network's. */
-                      {
+                    ? {
                           HOST: '0.0.0.0',
                           PORT: String(API_PORT),
-                          TRUSTED_PROXIES: network.vpc.vpcCidrBlock,
+                          TRUSTED_PROXIES: network.loadBalancerRanges().join(),
                           WEB_CONCURRENCY: '1', // each thread gathers messages of its own, which cost
                       }
                     : { HOST: '127.0.0.1', METRICS_PORT: String(METRICS_PORT) }),

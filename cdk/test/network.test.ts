@@ -184,6 +184,19 @@ test('nothing is fixed to an account or region, and nothing is looked up', () =>
     assert.doesNotMatch(text, /\b\d{12}\b/); // an account's number; hashes of assets have letters, too
 });
 
+test('who is believed about a client is where the load balancer is, and nobody else', () => {
+    for (const natGateways of [0, 2] as const) {
+        const t = template({ natGateways });
+        const ranges = resources(t, 'AWS::EC2::Subnet')
+            .filter(([id]) => kindOf(id) === 'loadbalancer')
+            .map(([, { Properties }]) => Properties.CidrBlock);
+        const api = resources(t, 'AWS::ECS::TaskDefinition').find(([id]) => id.includes('ApiTask'))!;
+        const { Environment } = api[1].Properties.ContainerDefinitions[0];
+        const told = Environment.find(({ Name }: { Name: string }) => Name === 'TRUSTED_PROXIES');
+        assert.deepEqual(told.Value.split(',').sort(), ranges.sort());
+    }
+});
+
 test('another exposure makes another target group, since one can be of one load balancer alone', () => {
     const ids = (['internal', 'internet'] as const).map((exposure) => {
         const t = template({ exposure, keysSecretArn: KEYS, clientRanges: ['203.0.113.0/24'] });

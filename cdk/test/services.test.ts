@@ -36,7 +36,7 @@ const HALVES = {
         {
             HOST: '0.0.0.0',
             PORT: '8000',
-            TRUSTED_PROXIES: 'NetworkVpc.CidrBlock', // the load balancer alone reaches it
+            TRUSTED_PROXIES: '10.0.0.0/24,10.0.1.0/24', // the load balancer's subnets, in which no client is
             WEB_CONCURRENCY: '1',
         },
         'DatabaseReader',

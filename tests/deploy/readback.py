@@ -277,8 +277,8 @@ class Readback:
                   "DATABASE_NAME": "logs", "PGSSLMODE": "verify-full",
                   "PGSSLROOTCERT": "/usr/share/logmill/rds.pem", "LOG_FORMAT": "json", "RETENTION_DAYS": "0",
                   "SHUTDOWN_TIMEOUT": "20", "EMF_INTERVAL": "60", "EMF_NAMESPACE": self.name}
-        own = {"Api": {"HOST": "0.0.0.0", "PORT": "8000", "TRUSTED_PROXIES": "10.0.0.0/16", "WEB_CONCURRENCY": "1",
-                       "ANONYMOUS": "none"},
+        own = {"Api": {"HOST": "0.0.0.0", "PORT": "8000", "TRUSTED_PROXIES": "10.0.0.0/24,10.0.1.0/24",
+                       "WEB_CONCURRENCY": "1", "ANONYMOUS": "none"},
                "Worker": {"HOST": "127.0.0.1", "METRICS_PORT": "8001"}}
         secrets = {"Api": {"KEYS"}, "Worker": set()}
         logins = {which: self.one("AWS::SecretsManager::Secret", f"Database{role}")
