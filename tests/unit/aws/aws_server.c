@@ -153,6 +153,7 @@ struct aws_server *aws_server_new(aws_server_fn *fn, void *ctx)
     s->ctx = ctx;
     pthread_mutex_init(&s->lock, NULL);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(s->listener >= 0);
     assert_int_equal(bind(s->listener, (struct sockaddr *)&address, len), 0);
     assert_int_equal(listen(s->listener, 64), 0);
     assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &len), 0);
