@@ -205,16 +205,19 @@ static int no_answer(struct store_postgres_conn *c, struct errbuf *err)
     return errbuf_fail(err, LM_EUNAVAILABLE, "PostgreSQL: no answer within %u ms", c->silence_ms);
 }
 
-/* With patience: whether the server, silent since `since_us` and last asked then, may go on so. */
-static int bear_silence(struct store_postgres_conn *c, uint64_t since_us, uint64_t *asked_us,
-                        struct errbuf *err)
+/*
+ * With patience: whether the server, silent at `awaited` since `since_us`, may go on so. It was
+ * asked last at `*asked_us`. If it has just come to an end, that may still be on its way.
+ */
+static int bear_silence(struct store_postgres_conn *c, struct pollfd awaited, uint64_t since_us,
+                        uint64_t *asked_us, struct errbuf *err)
 {
     if (!c->patience->goes_on(c->patience->ctx))
         return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     if (clock_monotonic_us() - *asked_us < (uint64_t)c->silence_ms * 1000)
         return 0;
     if (!server_works(c))
-        return no_answer(c, err);
+        return poll(&awaited, 1, PATIENCE_LOOK_MS) > 0 ? 0 : no_answer(c, err);
     *asked_us = clock_monotonic_us();
     diag(DIAG_INFO, "PostgreSQL still works at what it was asked for",
          DIAG_INT("silent_ms", (int64_t)(*asked_us - since_us) / 1000));
@@ -236,7 +239,8 @@ static int wait_for_fd(struct store_postgres_conn *c, int fd, short events, shor
         n = poll(fds, c->wake_fd >= 0 ? 2 : 1, wait_ms);
         if (n > 0 || (n < 0 && errno == EINTR))
             continue;
-        int error = c->patience ? bear_silence(c, since_us, &asked_us, err) : no_answer(c, err);
+        int error =
+            c->patience ? bear_silence(c, fds[0], since_us, &asked_us, err) : no_answer(c, err);
         if (error)
             return error;
     }
