@@ -299,7 +299,8 @@ int store_postgres_schema_migrate(struct store *base, const struct store_patienc
     if (patience)
         error = store_postgres_conn_be_patient(&c, patience, err);
     if (!error)
-        error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
+        error = store_postgres_conn_exec(
+            &c, "BEGIN; SET LOCAL statement_timeout = 0; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
     if (!error)
         error = store_postgres_roles_begin(&c, &s->writer, &s->reader, err);
     if (!error)

@@ -28,7 +28,7 @@ enum {
     RETRY_PAUSE_US = 20000,
     TRIES_MAX = 1000,
     ATTEMPTS = 200,
-    STEP_S = 9,             /* of a step that takes long … */
+    STEP_S = 9,             /* of a step that takes long, and ends when the server is asked … */
     HOURS_S = 36000,        /* … or very long … */
     STEP_SILENCE_MS = 3000, /* … and this is how long a server may be silent meanwhile */
     SILENCE_MS = 1000,      /* instead of the usual patience with a server, a minute */
@@ -106,6 +106,7 @@ static void any_number_may_migrate_at_once_and_once_more(void **state)
  * patience for a server that says nothing.
  */
 struct migration {
+    const char *setting; /* of the database; NULL: none */
     char *database;
     pthread_t thread;
     atomic_int asked;
@@ -149,6 +150,10 @@ static void begin_migration(struct migration *m, int seconds)
              "EXECUTE FUNCTION take_long()",
              seconds);
     free(postgres_server_sql(postgres_place_server, m->database, sql));
+    if (m->setting) {
+        snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET %s", m->database, m->setting);
+        free(postgres_server_sql(postgres_place_server, m->database, sql));
+    }
     assert_int_equal(pthread_create(&m->thread, NULL, migrate_patiently, m), 0);
     snprintf(sql, sizeof(sql),
              "SELECT pid FROM pg_stat_activity WHERE datname = '%s' AND wait_event = 'PgSleep'",
@@ -168,6 +173,16 @@ static void a_step_that_the_server_works_at_in_silence_is_waited_for(void **stat
     pthread_join(m.thread, NULL);
     assert_int_equal(m.error, 0);
     assert_true(m.asked > 0);
+    postgres_server_drop(postgres_place_server, m.database);
+}
+
+static void a_step_may_take_longer_than_a_statement_otherwise(void **state)
+{
+    struct migration m = {.setting = "statement_timeout = '4s'", .asked_max = INT_MAX};
+
+    begin_migration(&m, STEP_S);
+    pthread_join(m.thread, NULL);
+    assert_int_equal(m.error, 0);
     postgres_server_drop(postgres_place_server, m.database);
 }
 
@@ -1091,6 +1106,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(any_number_may_migrate_at_once_and_once_more),
         CASE(a_step_that_the_server_works_at_in_silence_is_waited_for),
+        CASE(a_step_may_take_longer_than_a_statement_otherwise),
         CASE(a_server_that_freezes_amid_a_step_counts_as_gone),
         CASE(who_waits_for_a_step_can_be_told_to_stop),
         CASE(a_schema_of_a_newer_logmill_is_refused),
