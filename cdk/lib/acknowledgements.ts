@@ -1,4 +1,4 @@
-/** Findings of cdk-nag's AwsSolutions that are meant to be so, each with its place and its reason. */
+/** What cdk-nag's AwsSolutions (or a plugin that is named) finds, and is meant to be so: each with its reason. */
 import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
 
 /** Paths are those of resources below the stack. */
@@ -27,6 +27,11 @@ const ACKNOWLEDGED: readonly { path: RegExp; id: string; reason: string }[] = [
         path: /^Cache\/(Token|Url)\/Resource$/,
         id: 'SMG4',
         reason: 'ElastiCache rotates passwords only together with its clients; the cache holds only copies, and is reached from the tasks alone.',
+    },
+    {
+        path: /^Database\/Cluster\/Resource$/,
+        id: 'CloudFormation-Validate::F3021',
+        reason: 'Chosen by databaseSnapshot: the master user is the one of the snapshot, for whom CloudFormation takes no name; it sets the password.',
     },
     {
         path: /^Database\/Instance\/Resource$/,
@@ -65,7 +70,7 @@ export function acknowledge(stack: Stack): void {
         const path = resource.node.path.slice(stack.node.path.length + 1);
         for (const a of ACKNOWLEDGED.filter((one) => one.path.test(path)))
             Validations.of(resource).acknowledge({
-                id: `AwsSolutions::AwsSolutions-${a.id}`,
+                id: a.id.startsWith('CloudFormation-') ? a.id : `AwsSolutions::AwsSolutions-${a.id}`,
                 reason: a.reason,
             });
     }

@@ -108,8 +108,10 @@ test('AwsSolutions finds nothing in any two choices together but what is acknowl
     );
     const byDefault = validate(DEFAULTS, true);
     assert.deepEqual(byDefault.found, []);
-    for (const chosen of ['EC23', 'RDS10'])
+    for (const chosen of ['EC23', 'RDS10', 'F3021'])
         assert.ok(!byDefault.acknowledged.join().includes(chosen), chosen);
+    const restored = validate({ database: 'aurora', databaseSnapshot: 'logmill-2026' }, true);
+    assert.deepEqual(restored.found, []);
 });
 
 test('a bad setting is named, with what is allowed', () => {
