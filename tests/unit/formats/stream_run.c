@@ -5,6 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/timestamp.h"
+#include "base/xalloc.h"
 
 void stream_run_begin(struct stream_run *run, const struct stream_format *format,
                       const struct stream_setup *setup)
@@ -73,7 +74,7 @@ static void read_twice(struct stream_run *run, bool has_waited, bool is_over)
 {
     size_t first = run->kept.records_len, replied = run->reply.len;
     char session[STREAM_SESSION_BYTES];
-    char *exact = malloc(run->unused.len ? run->unused.len : 1);
+    char *exact = xcalloc(run->unused.len + !run->unused.len, 1);
     struct stream_input in = {
         .bytes = slice_of(exact, run->unused.len),
         .is_over = is_over,
@@ -83,7 +84,6 @@ static void read_twice(struct stream_run *run, bool has_waited, bool is_over)
         .number = run->number,
     };
 
-    assert_non_null(exact);
     if (run->unused.len)
         memcpy(exact, run->unused.data, run->unused.len);
     memcpy(session, run->session, sizeof(session));
