@@ -397,7 +397,8 @@ static uint64_t begin_waiting(struct aws_client *c)
             fail(c, f, LM_ENOMEM, "no memory for a request");
             settle(c, f, true);
             /* When that may be due again, or is looked at once more. */
-            next_us = now + (uint64_t)PAUSE_FIRST_MS * 1000;
+            uint64_t look_us = now + (uint64_t)PAUSE_FIRST_MS * 1000;
+            next_us = look_us < next_us ? look_us : next_us;
         }
     }
     return next_us;
